@@ -1,0 +1,1 @@
+"""The graph: its nouns, its schema, its stores and the questions it answers."""

@@ -1,0 +1,186 @@
+"""The port to the graph: what a store takes in and which questions it answers.
+
+Every adapter is held to the contract suite in tests/graph. Writes are idempotent: applying the same
+batch twice changes nothing. Reads answer what was known at `as_of` (a recorded time; `NOW` means all
+that is known), and see only whole batches.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from dealgraph.graph.model import (
+    Action,
+    ActionKind,
+    DecisionSignal,
+    Edge,
+    EdgeKind,
+    Emotion,
+    Node,
+    NodeKind,
+    NodeRef,
+    Role,
+)
+
+NOW: Final = 1 << 62
+"""`as_of` that sees all that is known."""
+
+
+class Retraction(Struct, frozen=True):
+    """An action was taken back at event time `at`, which became known at `recorded_at`."""
+
+    action: str
+    at: int
+    recorded_at: int
+
+
+class GraphBatch(Struct, frozen=True):
+    """What one step of the dataflow adds to the graph.
+
+    `nodes` are long-lived nodes (customers, people, opportunities, sessions): attributes are merged
+    into what is known, a later `recorded_at` wins per name, and the earliest `valid_from` stays.
+    `edges` exclude those that an action or signal implies (schema.IMPLIED_BY_*); the same edge seen
+    again keeps the earliest `valid_from`; a `valid_to` closes it. `retractions` may come before
+    their action. `position` is the offset of the last log record that the batch covers.
+    """
+
+    nodes: Sequence[Node] = ()
+    edges: Sequence[Edge] = ()
+    actions: Sequence[Action] = ()
+    signals: Sequence[DecisionSignal] = ()
+    retractions: Sequence[Retraction] = ()
+    position: int | None = None
+
+
+class EdgeQuery(Struct, frozen=True):
+    """Which edges: of these kinds, to nodes of these kinds (None: all), valid in [since, before).
+
+    `before` 0 means no bound. At most `limit_per_node` edges are returned for each node asked for,
+    the newest `valid_from` first.
+    """
+
+    edge_kinds: frozenset[EdgeKind] | None = None
+    node_kinds: frozenset[NodeKind] | None = None
+    since: int = 0
+    before: int = 0
+    limit_per_node: int = 1000
+    as_of: int = NOW
+
+
+class TimelineQuery(Struct, frozen=True):
+    """Actions of an opportunity or session with event time in [since, before), in order (at, id).
+
+    `after` is the (at, id) of the last action of the page before. `newest_first` turns the order
+    round. Recalled actions are included and say so.
+    """
+
+    since: int = 0
+    before: int = 0
+    after: tuple[int, str] | None = None
+    newest_first: bool = False
+    limit: int = 50
+    as_of: int = NOW
+
+
+class CommitteeMember(Struct, frozen=True):
+    """A contact of an opportunity under all ids of that person, with what the person did.
+
+    `sentiment` is the mean valence weighted by confidence, None when no emotion was inferred.
+    """
+
+    contact: NodeRef
+    same_as: tuple[NodeRef, ...]
+    name: str
+    roles: tuple[Role, ...]
+    action_counts: Mapping[ActionKind, int]
+    first_seen: int
+    last_seen: int
+    sentiment: float | None
+
+
+class GraphStore(Protocol):
+    """A graph with two times that only grows: facts are superseded, never overwritten."""
+
+    def apply(self, batch: GraphBatch) -> None:
+        """Add a batch, whole or not at all. Raises StorageError, and SchemaError for a wrong edge."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Join what is written inside into one commit, where the adapter can; else do nothing."""
+        ...
+
+    def position(self) -> int:
+        """Return the `position` of the last batch applied, 0 when there was none."""
+        ...
+
+    def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
+        """Return a node of any kind, or None when it was not known."""
+        ...
+
+    def nodes(self, refs: Sequence[NodeRef], as_of: int = NOW) -> dict[NodeRef, Node]:
+        """Return those of `refs` that were known."""
+        ...
+
+    def edges(self, refs: Sequence[NodeRef], query: EdgeQuery) -> list[Edge]:
+        """Return the edges that start or end at any of `refs`."""
+        ...
+
+    def actions(self, ids: Sequence[str], as_of: int = NOW) -> dict[str, Action]:
+        """Return those of the actions that were known."""
+        ...
+
+    def timeline(self, ref: NodeRef, query: TimelineQuery) -> list[Action]:
+        """Return actions of an opportunity or session, in order."""
+        ...
+
+    def stages(self, opportunity: str, as_of: int = NOW) -> list[tuple[int, str]]:
+        """Return (event time, stage) of the opportunity's stage changes, in order."""
+        ...
+
+    def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
+        """Return the customer's people in an opportunity, most active first."""
+        ...
+
+    def same_as(self, refs: Iterable[NodeRef], as_of: int = NOW) -> dict[NodeRef, NodeRef]:
+        """Return for each of `refs`, and for all other ids of the same person, the person's first id."""
+        ...
+
+    def opportunities_of(self, people: Sequence[NodeRef]) -> list[str]:
+        """Return the opportunities in which any of `people` performed an action."""
+        ...
+
+    def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
+        """Return a decision signal as it was known."""
+        ...
+
+    def counts(self) -> dict[NodeKind | EdgeKind, int]:
+        """Return the number of nodes and edges per kind, as known now."""
+        ...
+
+    def scan_nodes(self, as_of: int = NOW) -> Iterator[Node]:
+        """Yield all nodes, sorted by (kind, id)."""
+        ...
+
+    def scan_edges(self, as_of: int = NOW) -> Iterator[Edge]:
+        """Yield all edges, sorted by (kind, source, target, valid_from)."""
+        ...
+
+    def close(self) -> None:
+        """Release all resources; a closed store answers no more."""
+        ...
+
+
+def emotion_id(action_id: str) -> str:
+    """Return the id of the emotion node of an action."""
+    return action_id
+
+
+def emotion_attributes(emotion: Emotion) -> dict[str, str]:
+    """Return the attributes of an emotion node."""
+    return {
+        "valence": f"{emotion.valence:.4f}",
+        "arousal": f"{emotion.arousal:.4f}",
+        "confidence": f"{emotion.confidence:.4f}",
+    }

@@ -1,0 +1,1 @@
+"""The contract of dealgraph, generated from the .proto files beside it."""

@@ -1,0 +1,1 @@
+"""The outside of dealgraph: gRPC services, alerts, metrics, settings and the command line."""

@@ -1,0 +1,1 @@
+"""From raw records to signals: connectors, ingest, tagging, detectors and the dataflow."""

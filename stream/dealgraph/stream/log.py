@@ -1,0 +1,87 @@
+"""The port to the event log: named topics of records in the order of their offsets.
+
+Adapters are held to the contract suite in tests/stream. A record is durable once `append` returns,
+unless it is called inside `transaction`, then once that ends.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class Topic(StrEnum):
+    """What the log holds."""
+
+    INTERACTIONS = "interactions"
+    DEAD_LETTERS = "dead_letters"
+    ALERTS = "alerts"
+    ALERT_DECISIONS = "alert_decisions"
+    REQUESTS = "requests"
+
+
+class Record(Struct, frozen=True, gc=False):
+    """A record at its offset (counted from 1, increasing, gaps possible)."""
+
+    offset: int
+    id: str
+    recorded_at: int
+    body: bytes
+
+
+class NewRecord(Struct, frozen=True, gc=False):
+    """A record to append. `id` is unique within the topic; `digest` tells bodies apart.
+
+    `recorded_at` is in milliseconds since 1970 UTC.
+    """
+
+    id: str
+    digest: bytes
+    recorded_at: int
+    body: bytes
+
+
+class Appended(StrEnum):
+    """What became of a record: stored, stored before, or refused as its id has another body."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    ID_REUSED = "id_reused"
+
+
+class EventLog(Protocol):
+    """An ordered, durable log of records in topics."""
+
+    def append(self, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
+        """Append records and say for each what became of it. All or none; raises StorageError."""
+        ...
+
+    def read(self, topic: Topic, after: int, limit: int) -> list[Record]:
+        """Return at most `limit` records with offsets above `after`, in order."""
+        ...
+
+    def find(self, topic: Topic, ids: Sequence[str]) -> dict[str, Record]:
+        """Return the records with these ids that exist."""
+        ...
+
+    def first(self, topic: Topic) -> int:
+        """Return the offset of the oldest record kept, 0 when there is none."""
+        ...
+
+    def end(self, topic: Topic) -> int:
+        """Return the offset of the newest record ever appended, 0 when there is none. Cheap."""
+        ...
+
+    def trim(self, topic: Topic, before: int) -> int:
+        """Forget records with offsets below `before`; return how many."""
+        ...
+
+    def transaction(self, topic: Topic) -> AbstractContextManager[None]:
+        """Join what is appended to `topic` inside into one commit."""
+        ...
+
+    def close(self) -> None:
+        """Release all resources; a closed log answers no more."""
+        ...

@@ -1,0 +1,1 @@
+"""Detectors: each file defines one signal or hint; the registry finds it."""

@@ -1,0 +1,1 @@
+"""Tagging: what was done, about what, and how the customer felt."""

@@ -1,0 +1,30 @@
+"""What the tagger says about an interaction, and the port of taggers."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from dealgraph.graph.model import ActionKind, Emotion, Side
+
+
+class Tags(Struct, frozen=True, gc=False):
+    """Tags of one text. `topics` is a set as in `graph.model.Topic`; `language` "zh", "en" or ""."""
+
+    kind: ActionKind
+    confidence: float
+    topics: int
+    emotion: Emotion | None
+    language: str
+
+
+class Tagger(Protocol):
+    """Tags texts. Pure: the same text and side give the same tags."""
+
+    @property
+    def version(self) -> str:
+        """Version of rules and lexicons; it changes when any of them changes."""
+        ...
+
+    def tag(self, text: str, side: Side, *, with_emotion: bool) -> Tags:
+        """Return the tags of `text`; emotion only for customers and only `with_emotion`."""
+        ...
