@@ -13,13 +13,14 @@ from msgspec import Struct
 
 
 class Topic(StrEnum):
-    """What the log holds."""
+    """What the log holds. The registry repeats consent and merge events, to be loaded at a start."""
 
     INTERACTIONS = "interactions"
     DEAD_LETTERS = "dead_letters"
     ALERTS = "alerts"
     ALERT_DECISIONS = "alert_decisions"
     REQUESTS = "requests"
+    REGISTRY = "registry"
 
 
 class Record(Struct, frozen=True, gc=False):
