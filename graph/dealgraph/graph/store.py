@@ -39,8 +39,10 @@ class Retraction(Struct, frozen=True):
 class GraphBatch(Struct, frozen=True):
     """What one step of the dataflow adds to the graph.
 
-    `nodes` are long-lived nodes (customers, people, opportunities, sessions): attributes are merged
-    into what is known, a later `recorded_at` wins per name, and the earliest `valid_from` stays.
+    `nodes` are long-lived nodes (customers, people, opportunities, sessions), each as one observation
+    at event time `valid_from`: per attribute name the observation with the latest event time is
+    believed, on a tie the greater value, whatever the order of arrival; the node holds since its
+    earliest observation. `as_of` looks at the observations recorded until then.
     `edges` exclude those that an action or signal implies (schema.IMPLIED_BY_*); the same edge seen
     again keeps the earliest `valid_from`; a `valid_to` closes it. `retractions` may come before
     their action. `position` is the offset of the last log record that the batch covers.
@@ -149,6 +151,10 @@ class GraphStore(Protocol):
 
     def opportunities_of(self, people: Sequence[NodeRef]) -> list[str]:
         """Return the opportunities in which any of `people` performed an action."""
+        ...
+
+    def pending_retractions(self) -> list[Retraction]:
+        """Return the retractions whose action has not come yet."""
         ...
 
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:

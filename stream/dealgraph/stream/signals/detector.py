@@ -94,6 +94,11 @@ class Detector(Protocol):
         """What it watches."""
         ...
 
+    @property
+    def topics(self) -> int:
+        """Set of topics it needs: an action with none of them is not shown to it; 0 shows all."""
+        ...
+
     def watch(self) -> Watch:
         """Start watching a scope."""
         ...
