@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from dealgraph.stream.connectors.mapping import Mapping
-from dealgraph.stream.connectors.roster import Roster
 from msgspec import Struct
 
+from dealgraph.stream.connectors.errors import SourceError
+from dealgraph.stream.connectors.mapping import Mapping
+from dealgraph.stream.connectors.roster import Defaults, Roster
 from dealgraph.stream.interaction import Interaction, Rejected
+
+__all__ = ["Connector", "Options", "Parsed", "Progress", "SourceError"]
 
 
 class Parsed(Struct, frozen=True):
@@ -40,6 +43,17 @@ class Options(Struct, frozen=True):
     rep: str = ""
     started_at: int | None = None
 
+    def defaults(self) -> Defaults:
+        """Return what fills the places that a source leaves open: these fields, else the roster's."""
+        stated = self.roster.defaults
+        return Defaults(
+            session=self.session or stated.session,
+            opportunity=self.opportunity or stated.opportunity,
+            customer=self.customer or stated.customer,
+            rep=self.rep or stated.rep,
+            started_at=stated.started_at if self.started_at is None else self.started_at,
+        )
+
 
 class Connector(Protocol):
     """Reads one kind of source."""
@@ -66,10 +80,6 @@ class Connector(Protocol):
     ) -> list[Interaction | Rejected]:
         """Parse one raw record again, as kept in a dead letter."""
         ...
-
-
-class SourceError(Exception):
-    """The source as a whole cannot be read; the message says what to do next."""
 
 
 Progress = Callable[[int, int], None]
