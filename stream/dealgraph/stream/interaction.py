@@ -61,16 +61,39 @@ class Reason(StrEnum):
     OTHER_TENANT = "OTHER_TENANT"
     ID_REUSED = "ID_REUSED"
     NO_CONSENT = "NO_CONSENT"
+    FAILED = "FAILED"
 
 
 class Rejected(Struct, frozen=True):
-    """A record that could not be taken in, and why. `payload` is the raw record, as far as kept."""
+    """A record that could not be taken in, and why.
+
+    `payload` is the record as far as kept: as the source wrote it, or `encoded` as an interaction.
+    """
 
     source: str
     position: str
     reason: Reason
     detail: str
     payload: bytes = b""
+    encoded: bool = False
+
+
+class DeadLetter(Struct, frozen=True, array_like=True):
+    """A record that could not be taken in, as the log keeps it.
+
+    `payload` is as in `Rejected`; `truncated` says that it is not whole, so that it cannot be tried
+    again. `recorded_at` is in milliseconds since 1970 UTC.
+    """
+
+    id: str
+    source: str
+    position: str
+    reason: Reason
+    detail: str
+    recorded_at: int
+    payload: bytes
+    encoded: bool
+    truncated: bool
 
 
 class Person(Struct, frozen=True, gc=False):

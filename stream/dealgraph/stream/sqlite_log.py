@@ -118,7 +118,8 @@ _END: Final = "select seq from sqlite_sequence where name = ?"
 def _key(id_: str) -> _Key:
     """Return an id as it is stored: 16 bytes instead of 32 hexadecimal digits, where it is such.
 
-    That halves the index: measured 2.9 against 3.5 microseconds a record appended at a million.
+    That makes the index smaller: at a million records, in batches of 512, an append costs 18 µs a
+    record instead of 21. (In batches of 5,000 it costs 10: fewer pages change per record.)
     """
     if len(id_) == 32:
         try:
