@@ -1,0 +1,214 @@
+"""A tagger of words and rules: fast, explainable, for Chinese and English.
+
+What a person does is decided by the first rule that fits (what is done goes before what it is about):
+
+1. DELIVERY_CONCERN  not a rep; delivery topic with a question, worry or objection
+2. OBJECTION         an objection, not negated
+3. NEXT_STEP         proposes or fixes what happens next, even as a question
+4. SMALL_TALK        greeting or thanks, no topic, no question word (a bare "?" is polite)
+5. QUESTION          a question mark, particle or question word
+6. COMMITMENT        promises or agrees, not negated
+7. OBJECTION         worry alone, with less confidence
+8. ANSWER            says that it answers ("yes, …", "to your question")
+9. COMPETITOR_MENTION, PRICE_TALK, LEGAL_TOPIC by topic
+10. NEXT_STEP        speaks of next steps without fixing one
+11. STATEMENT
+
+Text in quotation marks, quoted mail lines and web addresses do not count, unless there is nothing
+else. Only the first 20,000 characters are read: the cost is linear in them and bounded.
+"""
+
+import re
+from collections.abc import Sequence
+from math import sqrt
+from typing import Final
+
+from dealgraph.graph.model import ActionKind, Emotion, Side, Topic, topic_set
+from dealgraph.stream.tagging.lexicon import (
+    Cue,
+    Entry,
+    Lexicon,
+    build_automaton,
+    digest,
+    find,
+    normalise,
+    shipped_lexicons,
+)
+from dealgraph.stream.tagging.tags import Tags
+
+RULES_VERSION: Final = 1
+"""Raise it when the rules of this module change."""
+
+MAX_READ: Final = 20_000
+"""Characters of a text that are read."""
+
+NEGATION_REACH: Final = 25
+"""A negation turns round what follows within this many characters (and within the clause)."""
+
+CHINESE_NEGATION_REACH: Final = 6
+
+_DELIVERY: Final = topic_set(Topic.DELIVERY)
+_COMPETITOR: Final = topic_set(Topic.COMPETITOR)
+_PRICE: Final = topic_set(Topic.PRICE)
+_LEGAL: Final = topic_set(Topic.LEGAL)
+_NEXT_STEP: Final = topic_set(Topic.NEXT_STEP)
+
+# Plain integers: the flags of an enumeration cost a microsecond per operation.
+_QUESTION: Final = int(Cue.QUESTION)
+_OBJECTION: Final = int(Cue.OBJECTION)
+_WORRY: Final = int(Cue.WORRY)
+_COMMITMENT: Final = int(Cue.COMMITMENT)
+_NEXT: Final = int(Cue.NEXT_STEP)
+_ANSWER: Final = int(Cue.ANSWER)
+_SMALL_TALK: Final = int(Cue.SMALL_TALK)
+_NEGATION: Final = int(Cue.NEGATION)
+_TURN: Final = int(Cue.TURN)
+_OPENING: Final = int(Cue.OPENING)
+_NEGATABLE: Final = _OBJECTION | _WORRY | _COMMITMENT | _NEXT
+_ASKED: Final = 1024
+"""A question mark, kept beside the cues."""
+
+_CLAUSE_END: Final = frozenset(".,;:!?\n，。；：、！…")
+_QUOTE_OPENERS: Final = ('"', "“", "「", "『", "《", ">", "://")
+# Each alternative stops at the next opener, so that unpaired ones do not cost quadratic time.
+_SET_ASIDE: Final = re.compile(
+    r'"[^"]*"|“[^“”]*”|「[^「」]*」|『[^『』]*』|《[^《》]*》|^[ \t]*>[^\n]*$|\b[a-z]{2,8}://\S+',
+    re.MULTILINE,
+)
+_CHINESE: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]+")
+
+_NEUTRAL_CONFIDENCE: Final = 0.3
+_CALM: Final = 0.2
+
+
+class LexiconTagger:
+    """Tags by lexicons, with the tenant's names of competitors added to them."""
+
+    __slots__ = ("_automaton", "_version")
+
+    def __init__(self, lexicons: Sequence[Lexicon], competitors: Sequence[str] = ()) -> None:
+        """Raise LexiconError when an entry or a name is empty."""
+        self._automaton = build_automaton(lexicons, competitors)
+        self._version = f"lexicon-{digest([RULES_VERSION, list(lexicons), sorted(competitors)])}"
+
+    @property
+    def version(self) -> str:
+        """Version of rules, lexicons and competitor names."""
+        return self._version
+
+    def tag(self, text: str, side: Side, *, with_emotion: bool) -> Tags:
+        """Return the tags of `text`; emotion only for customers and only `with_emotion`.
+
+        What employees feel is never inferred, and an unknown speaker may be one.
+        """
+        low = normalise(text if len(text) <= MAX_READ else text[:MAX_READ])
+        low = _set_aside(low)
+        language = _language(low)
+        found = find(self._automaton, low)
+        cues, topics, valence, arousal, felt = _gather(found, low)
+        kind, confidence = _kind(cues, topics, side)
+        emotion = None
+        if with_emotion and side is Side.CUSTOMER and (language or felt):
+            emotion = _emotion(valence, arousal + 0.15 * min(3, low.count("!")), felt)
+        return Tags(kind, confidence if language or found else 0.0, topics, emotion, language)
+
+
+def load_default_tagger(competitors: Sequence[str] = ()) -> LexiconTagger:
+    """Return the tagger with the shipped lexicons and these names of competitors."""
+    return LexiconTagger(shipped_lexicons(), competitors)
+
+
+def _set_aside(low: str) -> str:
+    """Take out quotations and web addresses; a text that is nothing but a quotation stays."""
+    for opener in _QUOTE_OPENERS:
+        if opener in low:
+            rest = _SET_ASIDE.sub(" ", low)
+            return low if rest.isspace() or not rest else rest
+    return low
+
+
+def _language(low: str) -> str:
+    """Return "zh", "en" or "" by the share of Chinese characters, each worth five letters."""
+    if low.isascii():
+        return "en" if low.islower() else ""
+    chinese = sum(map(len, _CHINESE.findall(low)))
+    latin = len(low.encode("ascii", "ignore"))
+    if chinese:
+        return "zh" if 5 * chinese >= latin else "en"
+    return "en" if 2 * latin > len(low) and low.islower() else ""
+
+
+def _gather(found: list[tuple[int, int, Entry]], low: str) -> tuple[int, int, float, float, int]:
+    """Return cues, topics, sum of valence, arousal and the number of words with valence."""
+    cues = _ASKED if "?" in low else 0
+    topics = felt = 0
+    valence, arousal = 0.0, _CALM
+    negation = -1
+    for start, end, (_, _, _, entry_cues, entry_topics, weight, stirred) in found:
+        topics |= entry_topics
+        arousal += stirred
+        if entry_cues & _OPENING:
+            if start and _CLAUSE_END.isdisjoint(low[max(0, start - 2) : start]):
+                continue
+            entry_cues ^= _OPENING
+        if negation >= 0 and (weight or entry_cues & _NEGATABLE):
+            if _reaches(low, negation, start):
+                entry_cues &= ~_NEGATABLE
+                weight *= -0.5
+            negation = -1
+        if weight:
+            valence += weight
+            felt += 1
+        if entry_cues & _NEGATION:
+            negation = end
+        elif entry_cues & _TURN:
+            negation = -1
+        cues |= entry_cues
+    return cues, topics, valence, arousal, felt
+
+
+def _reaches(low: str, negation: int, start: int) -> bool:
+    between = low[negation:start]
+    reach = NEGATION_REACH if low[negation - 1] <= "\x7f" else CHINESE_NEGATION_REACH
+    return len(between) <= reach and _CLAUSE_END.isdisjoint(between)
+
+
+def _kind(cues: int, topics: int, side: Side) -> tuple[ActionKind, float]:
+    """Return the kind by the rules of this module, in their order, and how sure it is."""
+    asks = cues & (_QUESTION | _ASKED)
+    if topics & _DELIVERY and side is not Side.REP and (asks or cues & (_WORRY | _OBJECTION)):
+        sure = asks and cues & (_WORRY | _OBJECTION)
+        return ActionKind.DELIVERY_CONCERN, 0.9 if sure else 0.8
+    if cues & _OBJECTION:
+        return ActionKind.OBJECTION, 0.8
+    if cues & _NEXT:
+        return ActionKind.NEXT_STEP, 0.75
+    if cues & _SMALL_TALK and not topics and not cues & (_QUESTION | _COMMITMENT | _WORRY):
+        return ActionKind.SMALL_TALK, 0.8
+    if asks:
+        return ActionKind.QUESTION, 0.9 if cues & _ASKED else 0.7
+    if cues & _COMMITMENT:
+        return ActionKind.COMMITMENT, 0.75
+    if cues & _WORRY:
+        return ActionKind.OBJECTION, 0.6
+    if cues & _ANSWER:
+        return ActionKind.ANSWER, 0.6
+    return _kind_by_topic(topics)
+
+
+def _kind_by_topic(topics: int) -> tuple[ActionKind, float]:
+    if topics & _COMPETITOR:
+        return ActionKind.COMPETITOR_MENTION, 0.8
+    if topics & _PRICE:
+        return ActionKind.PRICE_TALK, 0.8
+    if topics & _LEGAL:
+        return ActionKind.LEGAL_TOPIC, 0.8
+    if topics & _NEXT_STEP:
+        return ActionKind.NEXT_STEP, 0.6
+    return ActionKind.STATEMENT, 0.5
+
+
+def _emotion(valence: float, arousal: float, felt: int) -> Emotion:
+    """Return the emotion; a text without such words is neutral, which is little to go by."""
+    confidence = min(0.9, 0.4 + 0.2 * felt) if felt else _NEUTRAL_CONFIDENCE
+    return Emotion(valence / sqrt(valence * valence + 4.0), min(1.0, arousal), confidence)
