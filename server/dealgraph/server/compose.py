@@ -1,0 +1,200 @@
+"""The composition root: the one place that names concrete stores, logs and taggers.
+
+A data directory holds `log.db` (what came in, durable), `graph.db` (graph, alerts and position, made
+from the log), `identity.toml` (whose it is) and `lock` (held by the process that works on it).
+"""
+
+import fcntl
+import os
+import tomllib
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Final
+
+from msgspec import Struct
+
+from dealgraph.graph import embedded
+from dealgraph.graph.embedded import EmbeddedGraph
+from dealgraph.graph.model import Channel, Severity, SignalKind
+from dealgraph.graph.storage import Database, StorageError, StorageLockedError
+from dealgraph.server.settings import Settings
+from dealgraph.stream import sqlite_log
+from dealgraph.stream.admission import Admission
+from dealgraph.stream.consent import ConsentPolicy
+from dealgraph.stream.dataflow import Parts
+from dealgraph.stream.ingest import Gate
+from dealgraph.stream.interaction import Purpose
+from dealgraph.stream.log import Topic
+from dealgraph.stream.meter import Meter
+from dealgraph.stream.runner import Runner
+from dealgraph.stream.shard import Rules
+from dealgraph.stream.signals.registry import detectors
+from dealgraph.stream.signals.suggestions import load_suggestions
+from dealgraph.stream.signals.thresholds import load_thresholds
+from dealgraph.stream.sqlite_log import SqliteLog
+from dealgraph.stream.tagging.lexicon_tagger import load_default_tagger
+from dealgraph.stream.validation import Limits
+from dealgraph.stream.writer import Logs, Writer
+
+Clock = Callable[[], int]
+
+LOG_FORMAT: Final = 1
+_LOG_TOPICS: Final = tuple(topic for topic in Topic if topic is not Topic.ALERTS)
+
+
+class Identity(Struct, frozen=True):
+    """Whose data directory it is; `log` tells this log from any other."""
+
+    tenant: str
+    log: str
+
+
+class Embedded:
+    """dealgraph in one process on one data directory: log, graph, ingest gate and dataflow."""
+
+    def __init__(self, directory: Path, settings: Settings, clock: Clock, meter: Meter) -> None:
+        self._resources = ExitStack()
+        self._listeners: list[Callable[[], None]] = []
+        self.directory = directory
+        try:
+            self._open(settings, clock, meter)
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def _open(self, settings: Settings, clock: Clock, meter: Meter) -> None:
+        self._resources.enter_context(_locked(self.directory))
+        self.identity = _identity(self.directory, settings.tenant)
+        self.tenant = self.identity.tenant
+        log_file = self._database("log.db", sqlite_log.SCHEMA, LOG_FORMAT, durable=True)
+        graph_file = self._database(
+            "graph.db", embedded.SCHEMA + sqlite_log.SCHEMA, embedded.VERSION, durable=False
+        )
+        files = {topic: log_file for topic in _LOG_TOPICS} | {Topic.ALERTS: graph_file}
+        self.log = self.alerts = SqliteLog(files)
+        self.graph = EmbeddedGraph(graph_file)
+        policy = _policy(settings)
+        limits = Limits(max_clock_skew_ms=settings.ingest.max_clock_skew_seconds * 1000)
+        self.gate = Gate(self.log, self.tenant, policy, limits, clock, meter)
+        self.tagger = load_default_tagger(settings.tagging.competitors)
+        suggestions = load_suggestions()
+
+        def suggestion(kind: SignalKind, severity: Severity) -> str:
+            return suggestions.text(kind, severity, settings.tagging.suggestion_language)
+
+        flow = settings.dataflow
+        writer = Writer(self.graph, Logs(self.alerts, self.log), clock, meter, self._committed)
+        parts = Parts(
+            admission=Admission(self.log, self.graph, policy, flow.shards, meter),
+            tagger=self.tagger,
+            rules=Rules(detectors(load_thresholds()), suggestion),
+            graph=self.graph,
+            writer=writer,
+            meter=meter,
+            shards=flow.shards,
+            hot_actions=flow.hot_actions,
+        )
+        self.runner = Runner(
+            self.log, parts, batch=flow.batch, clock=clock, on_death=self._committed
+        )
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called, in the thread of the dataflow, after each commit and on its death."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        """Stop the dataflow and release the data directory."""
+        self.runner.stop()
+        self._resources.close()
+
+    def _committed(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _database(self, name: str, schema: str, version: int, *, durable: bool) -> Database:
+        database = Database(self.directory / name, schema, version=version, durable=durable)
+        self._resources.callback(database.close)
+        return database
+
+
+def open_embedded(directory: Path, settings: Settings, clock: Clock, meter: Meter) -> Embedded:
+    """Open a data directory, made if it does not exist. Raises StorageError with what to do."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The data directory {directory} cannot be made: {error.strerror}."
+        ) from error
+    return Embedded(directory, settings, clock, meter)
+
+
+def forget_graph(directory: Path) -> None:
+    """Remove the graph of a data directory; the next dataflow makes it anew from the log."""
+    with _locked(directory):
+        for name in ("graph.db", "graph.db-wal", "graph.db-shm"):
+            (directory / name).unlink(missing_ok=True)
+
+
+def _locked(directory: Path) -> IO[str]:
+    """Hold the lock of a data directory until the file is closed, also when the process dies."""
+    try:
+        lock = (directory / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"The data directory {directory} cannot be written: {error.strerror}."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise StorageLockedError(
+            f"Another dealgraph (process {holder}) works on {directory}. Talk to it with --target, "
+            "stop it, or use another data directory."
+        ) from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def _identity(directory: Path, tenant: str) -> Identity:
+    file = directory / "identity.toml"
+    if not file.exists():
+        fresh = file.with_suffix(".new")
+        fresh.write_text(f"tenant = {_quoted(tenant)}\nlog = {_quoted(uuid.uuid4().hex)}\n")
+        fresh.replace(file)
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        identity = Identity(found["tenant"], found["log"])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+        raise StorageError(f"{file} is damaged; write tenant and log into it again.") from error
+    if identity.tenant != tenant:
+        raise StorageError(
+            f"{directory} belongs to tenant {identity.tenant!r}, the settings say {tenant!r}. "
+            "Set tenant in the settings, or use another data directory."
+        )
+    return identity
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _policy(settings: Settings) -> ConsentPolicy:
+    stated = settings.consent
+    granted = {
+        Channel.VOICE: stated.voice,
+        Channel.CHAT: stated.chat,
+        Channel.MAIL: stated.mail,
+        Channel.CRM: stated.crm,
+    }
+    return ConsentPolicy(
+        {
+            channel: frozenset(Purpose[purpose.upper()] for purpose in purposes)
+            for channel, purposes in granted.items()
+        }
+    )

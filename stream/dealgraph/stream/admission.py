@@ -1,0 +1,144 @@
+"""The first keyless steps of the dataflow: who acted, may it be analysed, and what does it take back.
+
+Consent and merges take effect in the order of the log, so the same log always gives the same graph. At a
+start they are read from the registry up to the committed position.
+"""
+
+from dealgraph.graph.model import OPEN, NodeRef, Side
+from dealgraph.graph.store import GraphStore
+from dealgraph.stream import codec
+from dealgraph.stream.consent import ConsentLedger, ConsentPolicy
+from dealgraph.stream.identity import Identities, person_ref
+from dealgraph.stream.interaction import (
+    ConsentChange,
+    Interaction,
+    Merge,
+    Purpose,
+    Recall,
+    Rejected,
+    action_id,
+)
+from dealgraph.stream.log import EventLog, Topic
+from dealgraph.stream.meter import Meter
+from dealgraph.stream.steps import (
+    Consented,
+    Merged,
+    Passed,
+    Place,
+    Received,
+    TakenBack,
+    state_key,
+)
+
+_CHUNK = 1000
+
+Admitted = Consented | Merged | TakenBack | Passed
+
+
+class Admission:
+    """Resolves people, checks consent for analysis, and routes merges and recalls."""
+
+    def __init__(
+        self, log: EventLog, graph: GraphStore, policy: ConsentPolicy, shards: int, meter: Meter
+    ) -> None:
+        self._log = log
+        self._shards = shards
+        self._meter = meter
+        self._identities = Identities()
+        self._ledger = ConsentLedger(policy, self._identities)
+        self._awaited = {
+            retraction.action: retraction.at for retraction in graph.pending_retractions()
+        }
+        self._restore(graph.position())
+
+    def aliases(self) -> list[tuple[NodeRef, NodeRef]]:
+        """Return (id, first id of the person) for all ids that were merged."""
+        return self._identities.aliases()
+
+    def take(self, received: Received) -> list[Admitted]:
+        """Return the parts that a record has."""
+        interaction = received.interaction
+        detail = interaction.detail
+        if detail is not None:
+            if isinstance(detail, ConsentChange):
+                self._ledger.record(detail, interaction.occurred_at, interaction.source)
+                return [Passed(received.place)]
+            if isinstance(detail, Merge):
+                return self._merge(received, detail)
+            if isinstance(detail, Recall):
+                return self._recall(received, detail)
+        return [self._consent(received)]
+
+    def _consent(self, received: Received) -> Admitted:
+        interaction = received.interaction
+        refusal = self._ledger.refusal(interaction, Purpose.ANALYSE)
+        if refusal is not None:
+            self._meter.consent_drops(refusal, 1)
+            return Passed(received.place)
+        source, actor = interaction.source, interaction.actor
+        return Consented(
+            received.place,
+            received.id,
+            interaction,
+            person_ref(actor.side, source, actor.native_id),
+            person_ref(Side.REP, source, interaction.rep),
+            actor.side is Side.CUSTOMER
+            and self._ledger.refusal(interaction, Purpose.EMOTION) is None,
+            self._awaited.pop(received.id, OPEN) if self._awaited else OPEN,
+        )
+
+    def _merge(self, received: Received, detail: Merge) -> list[Admitted]:
+        renamed = self._renamed(received.interaction, detail)
+        place = received.place
+        place = Place(place.sequence, place.offset, place.recorded_at, self._shards)
+        return [
+            Merged(place, shard, received.interaction, renamed) for shard in range(self._shards)
+        ]
+
+    def _renamed(
+        self, interaction: Interaction, detail: Merge
+    ) -> tuple[tuple[NodeRef, NodeRef], ...]:
+        one = person_ref(detail.side, interaction.source, detail.native_id)
+        other = person_ref(detail.side, interaction.source, detail.other_native_id)
+        if one is None or other is None:
+            return ()
+        moved = self._identities.merge(one, other)
+        return tuple((ref, self._identities.canonical(ref)) for ref in sorted(moved))
+
+    def _recall(self, received: Received, detail: Recall) -> list[Admitted]:
+        """Route a recall to the state of its target, or remember it until the target comes."""
+        own = self._consent(received)
+        source = received.interaction.source
+        target = action_id(source, detail.native_id, detail.part)
+        record = self._log.find(Topic.INTERACTIONS, [target]).get(target)
+        if record is None or record.offset > received.place.offset:
+            at = received.interaction.occurred_at
+            self._awaited[target] = min(at, self._awaited.get(target, at))
+            return [own]
+        recalled = codec.interaction_from_bytes(record.body)
+        if isinstance(recalled, Rejected) or not isinstance(own, Consented):
+            return [own]
+        place = Place(received.place.sequence, received.place.offset, received.place.recorded_at, 2)
+        own = Consented(
+            place, own.id, own.interaction, own.actor, own.rep, own.with_emotion, own.recalled_at
+        )
+        return [own, TakenBack(place, state_key(recalled), target)]
+
+    def _restore(self, position: int) -> None:
+        """Take consent and merges from the registry as they were at `position` of the log."""
+        after = 0
+        while page := self._log.read(Topic.REGISTRY, after, _CHUNK):
+            after = page[-1].offset
+            found = self._log.find(Topic.INTERACTIONS, [record.id for record in page])
+            for record in sorted(found.values(), key=lambda record: record.offset):
+                if record.offset <= position:
+                    self._restore_one(codec.interaction_from_bytes(record.body))
+
+    def _restore_one(self, interaction: Interaction | Rejected) -> None:
+        if isinstance(interaction, Rejected):
+            return
+        detail = interaction.detail
+        if isinstance(detail, ConsentChange):
+            self._ledger.record(detail, interaction.occurred_at, interaction.source)
+        elif isinstance(detail, Merge):
+            self._renamed(interaction, detail)

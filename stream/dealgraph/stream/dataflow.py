@@ -1,0 +1,164 @@
+"""The dataflow: from the event log to graph and alerts, built by one function for every shape.
+
+log → decode → admit (people, consent, merges, recalls) → tag → keyed state (dedupe, signals) → writer
+
+Bytewax carries the items; each step is a function over a batch, so that a plain loop could replace it.
+Names of steps are frozen: renaming a stateful step would reset its state. Nothing is kept in Bytewax's own
+recovery store, as the keyed state can be loaded from the graph and the position is committed with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+from typing import Any, Final
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+from bytewax.operators import StatefulBatchLogic
+from bytewax.outputs import DynamicSink, StatelessSinkPartition
+from msgspec import Struct
+
+from dealgraph.graph.model import ActionKind, NodeRef
+from dealgraph.graph.store import GraphStore
+from dealgraph.stream.admission import Admission, Admitted
+from dealgraph.stream.interaction import Reason, Rejected
+from dealgraph.stream.meter import Meter
+from dealgraph.stream.observation import settle_kind
+from dealgraph.stream.shard import Rules, Shard
+from dealgraph.stream.steps import (
+    Consented,
+    Merged,
+    Outcome,
+    Passed,
+    Received,
+    Tagged,
+    TakenBack,
+    shard_of,
+    state_key,
+)
+from dealgraph.stream.tagging.tags import Tagger, Tags
+from dealgraph.stream.writer import Writer
+
+_Keyed = Tagged | Merged | TakenBack | Passed
+_WORDLESS: Final = Tags(ActionKind.STATEMENT, 0.0, 0, None, "")
+
+
+class Parts(Struct, frozen=True):
+    """What the dataflow is made of."""
+
+    admission: Admission
+    tagger: Tagger
+    rules: Rules
+    graph: GraphStore
+    writer: Writer
+    meter: Meter
+    shards: int
+    hot_actions: int
+
+
+def build(source: Source[Received | Passed], parts: Parts) -> Dataflow:
+    """Return the dataflow from `source` to the writer of `parts`."""
+    names = [f"{number:03d}" for number in range(parts.shards)]
+    aliases = parts.admission.aliases()
+    flow = Dataflow("dealgraph")
+    received = op.input("log", flow, source)
+    admitted = op.flat_map_batch("admit", received, lambda batch: _admit(parts, batch))
+    tagged = op.flat_map_batch("tag", admitted, lambda batch: _tag(parts, batch))
+    keyed = op.flat_map_batch("key", tagged, lambda batch: _key(names, batch))
+
+    def start(_resume: None) -> _ShardLogic:
+        return _ShardLogic(parts, aliases)
+
+    outcomes = op.stateful_batch("signal", keyed, start)
+    op.output("write", outcomes, _WriterSink(parts.writer))
+    return flow
+
+
+def _admit(parts: Parts, batch: Sequence[Received | Passed]) -> Iterable[Admitted]:
+    started = perf_counter()
+    admitted: list[Admitted] = []
+    for item in batch:
+        if isinstance(item, Passed):
+            admitted.append(item)
+        else:
+            admitted += parts.admission.take(item)
+    parts.meter.stage("admit", perf_counter() - started)
+    return admitted
+
+
+def _tag(parts: Parts, batch: Sequence[Admitted]) -> Iterable[_Keyed]:
+    started = perf_counter()
+    tagged = [_tag_one(parts.tagger, item) if type(item) is Consented else item for item in batch]
+    parts.meter.stage("tag", perf_counter() - started)
+    return tagged  # type: ignore[return-value]
+
+
+def _tag_one(tagger: Tagger, item: Consented) -> Tagged | Passed:
+    interaction = item.interaction
+    tags = _WORDLESS
+    if interaction.text:
+        try:
+            tags = tagger.tag(
+                interaction.text, interaction.actor.side, with_emotion=item.with_emotion
+            )
+        except Exception as error:
+            # One text must not stop the flow: it becomes a dead letter.
+            detail = f"{type(error).__name__} while its text was tagged"
+            rejected = Rejected(interaction.source, interaction.native_id, Reason.FAILED, detail)
+            return Passed(item.place, rejected)
+    tags = settle_kind(interaction, tags)
+    return Tagged(item.place, item.id, interaction, item.actor, item.rep, tags, item.recalled_at)
+
+
+def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, _Keyed]]:
+    shards = len(names)
+    keyed: list[tuple[str, _Keyed]] = []
+    for item in batch:
+        if type(item) is Tagged:
+            shard = shard_of(state_key(item.interaction), shards)
+        elif type(item) is TakenBack:
+            shard = shard_of(item.key, shards)
+        else:
+            shard = item.shard if type(item) is Merged else 0
+        keyed.append((names[shard], item))
+    return keyed
+
+
+class _ShardLogic(StatefulBatchLogic[_Keyed, Outcome, None]):
+    """Runs a shard inside Bytewax."""
+
+    def __init__(self, parts: Parts, aliases: Sequence[tuple[NodeRef, NodeRef]]) -> None:
+        self._shard = Shard(
+            parts.shards,
+            parts.rules,
+            parts.graph,
+            parts.writer.committed,
+            parts.hot_actions // parts.shards,
+        )
+        self._shard.rename(aliases)
+        self._meter = parts.meter
+
+    def on_batch(self, values: list[_Keyed]) -> tuple[Iterable[Outcome], bool]:
+        started = perf_counter()
+        outcomes = [self._shard.take(value) for value in values]
+        self._meter.stage("signal", perf_counter() - started)
+        return outcomes, StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> None:
+        return None
+
+
+class _WriterPartition(StatelessSinkPartition[tuple[str, Outcome]]):
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def write_batch(self, items: list[tuple[str, Outcome]]) -> None:
+        self._writer.write([outcome for _, outcome in items])
+
+
+class _WriterSink(DynamicSink[tuple[str, Outcome]]):
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def build(self, _step_id: str, _worker_index: int, _worker_count: int) -> Any:
+        return _WriterPartition(self._writer)

@@ -1,0 +1,121 @@
+"""The source of the dataflow: reads the event log from a position on, as long as it is told to."""
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from dealgraph.stream import codec
+from dealgraph.stream.interaction import Rejected
+from dealgraph.stream.log import EventLog, Record, Topic
+from dealgraph.stream.meter import Meter
+from dealgraph.stream.steps import Passed, Place, Received
+
+
+class LogSource(FixedPartitionedSource[Received | Passed, None]):
+    """Reads topic `interactions` after `position`, `batch` records at a time.
+
+    It ends when `stop` is set, and, unless `follow`, when it has reached the end that the log had
+    when it began.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        position: int,
+        batch: int,
+        *,
+        follow: bool,
+        stop: threading.Event,
+        clock: Callable[[], int],
+        meter: Meter,
+    ) -> None:
+        self._log = log
+        self._position = position
+        self._batch = batch
+        self._until = None if follow else log.end(Topic.INTERACTIONS)
+        self._stop = stop
+        self._clock = clock
+        self._meter = meter
+
+    def list_parts(self) -> list[str]:
+        """Return the name of the one partition."""
+        return ["interactions"]
+
+    def build_part(
+        self, step_id: str, for_part: str, resume_state: None
+    ) -> "StatefulSourcePartition[Received | Passed, None]":
+        """Return the partition."""
+        return _Partition(
+            self._log,
+            self._position,
+            self._batch,
+            self._until,
+            self._stop,
+            self._clock,
+            self._meter,
+        )
+
+
+class _Partition(StatefulSourcePartition[Received | Passed, None]):
+    def __init__(
+        self,
+        log: EventLog,
+        position: int,
+        batch: int,
+        until: int | None,
+        stop: threading.Event,
+        clock: Callable[[], int],
+        meter: Meter,
+    ) -> None:
+        self._log = log
+        self._position = position
+        self._sequence = 0
+        self._batch = batch
+        self._until = until
+        self._stop = stop
+        self._clock = clock
+        self._meter = meter
+
+    def next_batch(self) -> Iterable[Received | Passed]:
+        if self._stop.is_set() or (self._until is not None and self._position >= self._until):
+            raise StopIteration
+        if self._log.end(Topic.INTERACTIONS) <= self._position:
+            return []
+        records = self._log.read(Topic.INTERACTIONS, self._position, self._batch)
+        if not records:
+            return []
+        self._position = records[-1].offset
+        received = [
+            decode(record, sequence) for sequence, record in enumerate(records, self._sequence)
+        ]
+        self._sequence += len(records)
+        self._measure(records[-1], received)
+        return received
+
+    def next_awake(self) -> datetime | None:
+        # None lets Bytewax call again at once after a full batch, and after a millisecond otherwise.
+        return None
+
+    def snapshot(self) -> None:
+        return None
+
+    def _measure(self, newest: Record, received: list[Received | Passed]) -> None:
+        lag = max(0, self._clock() - newest.recorded_at) / 1000
+        events: dict[str, int] = {}
+        for item in received:
+            if isinstance(item, Received):
+                source = item.interaction.source
+                events[source] = max(item.interaction.occurred_at, events.get(source, 0))
+        for source, event_at in events.items():
+            self._meter.processed(source, lag, event_at)
+
+
+def decode(record: Record, sequence: int) -> Received | Passed:
+    """Decode a record of the log; one that cannot be read passes as rejected."""
+    place = Place(sequence, record.offset, record.recorded_at)
+    interaction = codec.interaction_from_bytes(record.body)
+    if isinstance(interaction, Rejected):
+        return Passed(place, interaction)
+    return Received(place, record.id, interaction)

@@ -1,0 +1,121 @@
+"""How a tagged interaction, live or loaded from the graph, is seen by detectors and kept as an action."""
+
+from typing import Final
+
+from dealgraph.graph.model import Action, ActionKind, Emotion
+from dealgraph.stream.interaction import (
+    FieldChange,
+    Interaction,
+    InteractionKind,
+    Recall,
+    StageChange,
+    action_id,
+)
+from dealgraph.stream.opportunity import Entry
+from dealgraph.stream.signals.detector import Observed
+from dealgraph.stream.steps import Tagged
+from dealgraph.stream.tagging.tags import Tags
+
+_MS_PER_CHARACTER: Final = {"zh": 220, "en": 65}
+"""Usual pace of speech: about 270 Chinese characters or 160 English words a minute."""
+
+_KIND_OF: Final = {
+    InteractionKind.STAGE_CHANGE: ActionKind.STAGE_CHANGE,
+    InteractionKind.FIELD_CHANGE: ActionKind.FIELD_CHANGE,
+    InteractionKind.RECALL: ActionKind.RECALL,
+    InteractionKind.DELETE: ActionKind.RECALL,
+    InteractionKind.CALL: ActionKind.ACTIVITY,
+    InteractionKind.MEETING: ActionKind.ACTIVITY,
+    InteractionKind.METRIC: ActionKind.ACTIVITY,
+    InteractionKind.ACTIVITY: ActionKind.ACTIVITY,
+}
+"""Interactions whose action kind follows from what they are, not from their words."""
+
+
+def settle_kind(interaction: Interaction, tags: Tags) -> Tags:
+    """Return the tags with the action kind that the interaction itself or a mapping states, if any."""
+    stated = _KIND_OF.get(interaction.kind) or interaction.action_kind
+    if stated is None or stated is tags.kind:
+        return tags
+    return Tags(stated, 1.0, tags.topics, tags.emotion, tags.language)
+
+
+def action_of(tagged: Tagged) -> Action:
+    """Return the action that the graph keeps."""
+    interaction, tags = tagged.interaction, tagged.tags
+    actor = interaction.actor
+    detail = interaction.detail
+    attributes = interaction.attributes
+    target = ""
+    if detail is not None:
+        if isinstance(detail, StageChange):
+            attributes = {
+                **attributes,
+                "stage": detail.stage,
+                "previous_stage": detail.previous_stage,
+            }
+        elif isinstance(detail, FieldChange):
+            attributes = {
+                **attributes,
+                "field": detail.field,
+                "value": detail.value,
+                "previous_value": detail.previous_value,
+            }
+        elif isinstance(detail, Recall):
+            target = action_id(interaction.source, detail.native_id, detail.part)
+    return Action(
+        id=tagged.id,
+        at=interaction.occurred_at,
+        recorded_at=tagged.place.recorded_at,
+        kind=tags.kind,
+        channel=interaction.channel,
+        side=actor.side,
+        session=interaction.session,
+        opportunity=interaction.opportunity,
+        actor=tagged.actor,
+        speaker=actor.name,
+        rep="" if tagged.rep is None else tagged.rep.id,
+        source=interaction.source,
+        native_id=interaction.native_id,
+        text=interaction.text,
+        language=tags.language,
+        topics=tags.topics,
+        confidence=tags.confidence,
+        emotion=tags.emotion,
+        duration_ms=interaction.duration_ms,
+        role=actor.role,
+        target=target,
+        attributes=attributes,
+    )
+
+
+def entry_of(action: Action) -> Entry:
+    """Return an action as the keyed state holds it: the same for a live one and a loaded one."""
+    emotion = action.emotion or _NO_EMOTION
+    stage = action.attributes.get("stage", "") if action.kind is ActionKind.STAGE_CHANGE else ""
+    exposure = action.duration_ms
+    if not exposure and action.text:
+        exposure = len(action.text) * _MS_PER_CHARACTER.get(action.language, 65)
+    return Entry(
+        Observed(
+            action.id,
+            action.at,
+            action.session,
+            action.actor.id if action.actor is not None else "",
+            action.side,
+            action.channel,
+            action.kind,
+            action.confidence,
+            action.topics,
+            exposure,
+            emotion.valence,
+            emotion.arousal,
+            emotion.confidence,
+            action.role,
+            stage,
+        ),
+        action.rep,
+    )
+
+
+_NO_EMOTION: Final = Emotion(0.0, 0.0, 0.0)

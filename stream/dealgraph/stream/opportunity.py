@@ -1,0 +1,237 @@
+"""The state of one opportunity: its actions in order of event time, and the detectors over them.
+
+The state is a function of the set of actions. An action that comes in order is fed to the detectors; one
+that comes late makes every detector that needs it start anew and replay its scope, and what
+changed by that is revised or retracted. The graph store holds the same actions, so a state can be dropped
+at any time and loaded again.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from dealgraph.graph.model import ActionKind, Severity, SignalKind, SignalState
+from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope, Watch
+
+_Key = tuple[int, str]
+_Name = tuple[SignalKind, int]
+_NEVER: Final[_Key] = (-(1 << 62), "")
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """An action with what alerts need besides: the rep who can act."""
+
+    observed: Observed
+    rep: str
+
+
+class Change(Struct, frozen=True):
+    """An episode of a detector changed. `before` is its severity until now, None when it is new."""
+
+    detector: Detector
+    session: str
+    state: SignalState
+    episode: Episode
+    before: Severity | None
+    rep: str
+
+
+class _Told(Struct, frozen=True):
+    """An episode that was told of, and the rep of the action that brought it."""
+
+    episode: Episode
+    rep: str
+
+
+class _Running:
+    """One detector at work on one scope, with the episodes it has told of."""
+
+    __slots__ = ("last", "told", "watch")
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.last = _NEVER
+        self.told: dict[_Name, _Told] = {}
+
+
+class OpportunityState:
+    """Actions and detectors of one opportunity (or of one session that has none)."""
+
+    def __init__(self, detectors: Sequence[Detector], aliases: Mapping[str, str]) -> None:
+        self._detectors = detectors
+        self._aliases = aliases
+        self._entries: list[Entry] = []
+        self._keys: list[_Key] = []
+        self._stages: list[tuple[int, str, str]] = []
+        self._recalled: set[str] = set()
+        self._running: dict[tuple[str, str], _Running] = {}
+        self.customer = ""
+        self.last_sequence = -1
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def knows(self, observed: Observed) -> bool:
+        """Say whether this very action was added before."""
+        key = (observed.at, observed.id)
+        at = bisect_left(self._keys, key)
+        return at < len(self._keys) and self._keys[at] == key
+
+    def add(self, entry: Entry, *, recalled: bool) -> list[Change]:
+        """Add an action that is not known yet and return what it changes."""
+        observed = entry.observed
+        key = (observed.at, observed.id)
+        if not self._keys or key > self._keys[-1]:
+            self._keys.append(key)
+            self._entries.append(entry)
+        else:
+            index = bisect_left(self._keys, key)
+            self._keys.insert(index, key)
+            self._entries.insert(index, entry)
+        if recalled:
+            self._recalled.add(observed.id)
+            return []
+        if observed.kind is ActionKind.STAGE_CHANGE:
+            return self._change_stage(observed)
+        if observed.kind is ActionKind.RECALL:
+            return []
+        return self._detect(key, entry)
+
+    def recall(self, action: str) -> list[Change]:
+        """Take an action back and return what that changes."""
+        if action in self._recalled:
+            return []
+        self._recalled.add(action)
+        known = next(
+            (entry.observed for entry in self._entries if entry.observed.id == action), None
+        )
+        if known is None:
+            return []
+        if known.kind is ActionKind.STAGE_CHANGE:
+            self._stages.remove((known.at, known.id, known.stage))
+            return self.replay()
+        return self.replay(touching=known)
+
+    def involves(self, people: frozenset[str]) -> bool:
+        """Say whether any of `people` acted here."""
+        return any(entry.observed.person in people for entry in self._entries)
+
+    def replay(self, touching: Observed | None = None) -> list[Change]:
+        """Replay the detectors, all or those that see an action `touching`; return what changed."""
+        changes: list[Change] = []
+        for detector in self._detectors:
+            needs = detector.topics
+            if touching is not None and needs and not needs & touching.topics:
+                continue
+            for (rule, session), running in list(self._running.items()):
+                touched = touching is None or session in ("", touching.session)
+                if rule == detector.rule and touched:
+                    changes += self._replay(detector, session, running)
+        return changes
+
+    def _change_stage(self, observed: Observed) -> list[Change]:
+        insort(self._stages, (observed.at, observed.id, observed.stage))
+        return [] if self._keys[-1] == (observed.at, observed.id) else self.replay()
+
+    def _detect(self, key: _Key, entry: Entry) -> list[Change]:
+        changes: list[Change] = []
+        observed = entry.observed
+        for detector in self._detectors:
+            needs = detector.topics
+            if needs and not needs & observed.topics:
+                continue
+            by_session = detector.scope is Scope.SESSION
+            if by_session and not observed.session:
+                continue
+            session = observed.session if by_session else ""
+            running = self._running.get((detector.rule, session))
+            if running is None:
+                running = self._running[(detector.rule, session)] = _Running(detector.watch())
+            if key < running.last:
+                changes += self._replay(detector, session, running)
+                continue
+            running.last = key
+            episode = running.watch.observe(self._as_seen(observed))
+            if episode is not None:
+                changes.append(self._note(detector, session, running, episode, entry.rep))
+        return changes
+
+    def _note(
+        self, detector: Detector, session: str, running: _Running, episode: Episode, rep: str
+    ) -> Change:
+        name = (episode.kind, episode.number)
+        before = running.told.get(name)
+        running.told[name] = _Told(episode, rep)
+        if episode.cleared_at is not None:
+            state = SignalState.CLEARED
+        else:
+            state = SignalState.RAISED if before is None else SignalState.UPDATED
+        severity = None if before is None else before.episode.severity
+        return Change(detector, session, state, episode, severity, rep)
+
+    def _replay(self, detector: Detector, session: str, running: _Running) -> list[Change]:
+        """Run a detector anew over its scope and return what differs from what it told before."""
+        told = running.told
+        running.watch = detector.watch()
+        running.told = {}
+        running.last = _NEVER
+        for entry in self._scope(detector, session):
+            running.last = (entry.observed.at, entry.observed.id)
+            episode = running.watch.observe(self._as_seen(entry.observed))
+            if episode is not None:
+                running.told[(episode.kind, episode.number)] = _Told(episode, entry.rep)
+        changes: list[Change] = []
+        for name, now in running.told.items():
+            changes += _difference(detector, session, told.get(name), now)
+        for name, gone in told.items():
+            if name not in running.told:
+                episode, severity = gone.episode, gone.episode.severity
+                retracted = SignalState.RETRACTED
+                changes.append(Change(detector, session, retracted, episode, severity, gone.rep))
+        return changes
+
+    def _scope(self, detector: Detector, session: str) -> Iterator[Entry]:
+        needs = detector.topics
+        for entry in self._entries:
+            observed = entry.observed
+            if observed.kind is ActionKind.RECALL or observed.kind is ActionKind.STAGE_CHANGE:
+                continue
+            if session and observed.session != session:
+                continue
+            if (needs and not needs & observed.topics) or observed.id in self._recalled:
+                continue
+            yield entry
+
+    def _as_seen(self, observed: Observed) -> Observed:
+        """Return the action with the person after merges and with the stage of that time."""
+        person = self._aliases.get(observed.person, observed.person)
+        stage = ""
+        if self._stages:
+            index = bisect_right(self._stages, (observed.at, observed.id, "\uffff"))
+            stage = self._stages[index - 1][2] if index else ""
+        if person == observed.person and stage == observed.stage:
+            return observed
+        return replace(observed, person=person, stage=stage)
+
+
+def _difference(
+    detector: Detector, session: str, before: _Told | None, after: _Told
+) -> list[Change]:
+    """Return the changes that lead from what was told before to what holds after a replay."""
+    episode, rep = after.episode, after.rep
+    if before is not None and before.episode == episode:
+        return []
+    cleared = episode.cleared_at is not None
+    changes: list[Change] = []
+    if before is None:
+        changes.append(Change(detector, session, SignalState.RAISED, episode, None, rep))
+    elif not cleared:
+        severity = before.episode.severity
+        changes.append(Change(detector, session, SignalState.REVISED, episode, severity, rep))
+    if cleared:
+        severity = before.episode.severity if before else episode.severity
+        changes.append(Change(detector, session, SignalState.CLEARED, episode, severity, rep))
+    return changes

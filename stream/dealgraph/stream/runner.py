@@ -1,0 +1,83 @@
+"""Runs the dataflow: to the end of the log, or beside a server until it is stopped."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from bytewax.testing import run_main
+
+from dealgraph.stream.dataflow import Parts, build
+from dealgraph.stream.log import EventLog, Topic
+from dealgraph.stream.log_source import LogSource
+
+_EPOCH = timedelta(seconds=1)
+
+
+class Runner:
+    """One dataflow over one log.
+
+    `start` runs it in a thread of its own, `run_to_end` in the caller's. A dataflow that dies leaves its
+    reason in `error` and calls `on_death`.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        parts: Parts,
+        *,
+        batch: int,
+        clock: Callable[[], int],
+        on_death: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._log = log
+        self._parts = parts
+        self._batch = batch
+        self._clock = clock
+        self._on_death = on_death
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the dataflow in a thread; it follows the log until `stop`."""
+        self._thread = threading.Thread(target=self._follow, name="dataflow")
+        self._thread.start()
+
+    def run_to_end(self) -> None:
+        """Run the dataflow until it has written all that the log holds now."""
+        self._run(follow=False)
+
+    def position(self) -> int:
+        """Return the offset of the log up to which everything is written."""
+        return self._parts.writer.position()
+
+    def wait_until_caught_up(self, timeout: float) -> bool:
+        """Wait until all that the log holds now is written; False when time ran out or it died."""
+        return self._parts.writer.wait_for(self._log.end(Topic.INTERACTIONS), timeout)
+
+    def stop(self) -> None:
+        """Let the dataflow write what it has read, and wait until it has ended."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _follow(self) -> None:
+        try:
+            self._run(follow=True)
+        except BaseException as error:
+            # The thread has no caller; whoever owns the runner learns of it here.
+            self.error = error
+            self._on_death()
+
+    def _run(self, *, follow: bool) -> None:
+        source = LogSource(
+            self._log,
+            self._parts.writer.position(),
+            self._batch,
+            follow=follow,
+            stop=self._stop,
+            clock=self._clock,
+            meter=self._parts.meter,
+        )
+        run_main(build(source, self._parts), epoch_interval=_EPOCH)

@@ -1,0 +1,113 @@
+"""What passes from step to step of the dataflow, as values.
+
+Each record of the log becomes one or more parts; the writer at the end waits for all parts of a record
+and writes records in the order of the log. `sequence` counts the records of one run from 0.
+"""
+
+from zlib import crc32
+
+from msgspec import Struct
+
+from dealgraph.graph.model import Action, DecisionSignal, NodeRef
+from dealgraph.stream.alerts import Alert
+from dealgraph.stream.interaction import Interaction, Rejected
+from dealgraph.stream.tagging.tags import Tags
+
+
+class Place(Struct, frozen=True, gc=False):
+    """Where a part belongs: its record in this run and in the log, and the record's number of parts."""
+
+    sequence: int
+    offset: int
+    recorded_at: int
+    parts: int = 1
+
+
+class Received(Struct, frozen=True, gc=False):
+    """An interaction read from the log. `id` is its action id."""
+
+    place: Place
+    id: str
+    interaction: Interaction
+
+
+class Consented(Struct, frozen=True, gc=False):
+    """An interaction that may be analysed; emotion may be inferred only `with_emotion`.
+
+    `actor` and `rep` are the nodes of the person who acted and of the rep, None when unknown.
+    `recalled_at` is the event
+    time at which it had already been taken back when it came, 0 when it stands.
+    """
+
+    place: Place
+    id: str
+    interaction: Interaction
+    actor: NodeRef | None
+    rep: NodeRef | None
+    with_emotion: bool
+    recalled_at: int
+
+
+class Tagged(Struct, frozen=True, gc=False):
+    """An interaction with its tags."""
+
+    place: Place
+    id: str
+    interaction: Interaction
+    actor: NodeRef | None
+    rep: NodeRef | None
+    tags: Tags
+    recalled_at: int
+
+
+class Merged(Struct, frozen=True, gc=False):
+    """Two ids are one person: told to every shard. `renamed` holds (id, first id of the person)."""
+
+    place: Place
+    shard: int
+    interaction: Interaction
+    renamed: tuple[tuple[NodeRef, NodeRef], ...]
+
+
+class TakenBack(Struct, frozen=True, gc=False):
+    """An earlier action, known under the state key `key`, was taken back."""
+
+    place: Place
+    key: str
+    action: str
+
+
+class Passed(Struct, frozen=True, gc=False):
+    """A record that changes nothing in the graph: its consent event was noted, or it was refused."""
+
+    place: Place
+    rejected: Rejected | None = None
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """What a part of a record adds: to the graph, to the alerts, or to the dead letters.
+
+    `interaction` is what an `action`, or a merge when there is none, came from.
+    """
+
+    place: Place
+    interaction: Interaction | None = None
+    action: Action | None = None
+    signals: tuple[DecisionSignal, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    rejected: Rejected | None = None
+
+
+Step = Consented | Tagged | Merged | TakenBack | Passed
+
+
+def state_key(interaction: Interaction) -> str:
+    """Return the key of the state that an interaction belongs to: its opportunity, else its session."""
+    if interaction.opportunity:
+        return "o:" + interaction.opportunity
+    return "s:" + interaction.session
+
+
+def shard_of(key: str, shards: int) -> int:
+    """Return the shard of a state key."""
+    return crc32(key.encode("utf-8", "surrogatepass")) % shards

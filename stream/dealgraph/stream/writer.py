@@ -1,0 +1,126 @@
+"""The writer at the end of the dataflow: effects in the order of the log, each batch in one commit."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from dealgraph.graph.model import DecisionSignal
+from dealgraph.graph.store import GraphStore
+from dealgraph.stream import codec
+from dealgraph.stream.alerts import Alert
+from dealgraph.stream.dead_letters import dead_letter_record
+from dealgraph.stream.log import EventLog, NewRecord, Topic
+from dealgraph.stream.meter import Meter
+from dealgraph.stream.projection import Projection
+from dealgraph.stream.steps import Outcome
+
+_NOTHING: Final = -1
+
+
+class Logs(Struct, frozen=True):
+    """Where the writer puts what is not the graph: alerts, kept with the graph, and dead letters."""
+
+    alerts: EventLog
+    dead_letters: EventLog
+
+
+class Writer:
+    """Applies outcomes to the graph, the alerts and the dead letters.
+
+    Outcomes may come in any order of their sequence numbers; they are written in order, so what the log
+    says alone decides what is written. Graph, alerts and position share one commit. `on_commit` is
+    called after each.
+    """
+
+    def __init__(
+        self,
+        graph: GraphStore,
+        logs: Logs,
+        clock: Callable[[], int],
+        meter: Meter,
+        on_commit: Callable[[], None],
+    ) -> None:
+        self._graph = graph
+        self._logs = logs
+        self._clock = clock
+        self._meter = meter
+        self._on_commit = on_commit
+        self._projection = Projection()
+        self._waiting: dict[int, list[Outcome]] = {}
+        self._next = 0
+        self._changed = threading.Condition()
+        self._position = graph.position()
+        self._committed = _NOTHING
+
+    def committed(self) -> int:
+        """Return the sequence number up to which everything is written, -1 at the start."""
+        return self._committed
+
+    def position(self) -> int:
+        """Return the offset of the log up to which everything is written."""
+        return self._position
+
+    def wait_for(self, position: int, timeout: float) -> bool:
+        """Wait until everything up to `position` of the log is written; False when time ran out."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._position >= position, timeout)
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes and write those that are next in order."""
+        for outcome in outcomes:
+            self._waiting.setdefault(outcome.place.sequence, []).append(outcome)
+        ready: list[Outcome] = []
+        while parts := self._waiting.get(self._next):
+            if len(parts) < parts[0].place.parts:
+                break
+            ready += self._waiting.pop(self._next)
+            self._next += 1
+        if ready:
+            self._commit(ready)
+
+    def _commit(self, ready: list[Outcome]) -> None:
+        for outcome in ready:
+            self._projection.add(outcome)
+        position = ready[-1].place.offset
+        batch = self._projection.take(ready, position)
+        alerts = [alert for outcome in ready for alert in outcome.alerts]
+        self._reject(ready)
+        with self._graph.transaction():
+            self._graph.apply(batch)
+            if alerts:
+                self._logs.alerts.append(Topic.ALERTS, [_record(alert) for alert in alerts])
+        self._committed = self._next - 1
+        with self._changed:
+            self._position = position
+            self._changed.notify_all()
+        self._measure(batch.signals, alerts)
+        self._on_commit()
+
+    def _reject(self, ready: list[Outcome]) -> None:
+        rejected = [
+            dead_letter_record(outcome.rejected, outcome.place.recorded_at)
+            for outcome in ready
+            if outcome.rejected is not None
+        ]
+        if rejected:
+            # Before the commit of the graph: after a crash they are appended again under the same id.
+            self._logs.dead_letters.append(Topic.DEAD_LETTERS, rejected)
+        for outcome in ready:
+            if outcome.rejected is not None:
+                self._meter.dead_letters(outcome.rejected.source, outcome.rejected.reason, 1)
+
+    def _measure(self, signals: Sequence[DecisionSignal], alerts: Sequence[Alert]) -> None:
+        for signal in signals:
+            self._meter.signalled(signal.kind, signal.state)
+        now = self._clock()
+        for alert in alerts:
+            self._meter.alerted(max(0, now - alert.signal.recorded_at) / 1000)
+
+
+def _record(alert: Alert) -> NewRecord:
+    # The id is made of all that tells one alert from another, so it serves as digest as well.
+    return NewRecord(
+        alert.id, bytes.fromhex(alert.id), alert.signal.recorded_at, codec.alert_to_bytes(alert)
+    )
