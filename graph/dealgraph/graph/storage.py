@@ -1,17 +1,21 @@
 """One SQLite file: how it is opened, shared between threads, and which errors it gives.
 
 The embedded graph and the embedded log both stand on `Database`. One connection writes, under a lock
-of this process; every reading thread has its own read-only connection, so reads never wait for writes.
+of this process; every reading has a read-only connection of its own, so reads never wait for writes.
+Readers come from a pool: there are never more than readings went on at once, whatever threads do.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 _CACHE_KIB: Final = 256 * 1024
+_BUSY_MS: Final = 2000
+_IDLE_READERS: Final = 8
 
 
 class StorageError(Exception):
@@ -35,7 +39,7 @@ class StorageClosedError(StorageError):
 
 
 class Database:
-    """An SQLite file in WAL mode with one writing connection and a reading one per thread.
+    """An SQLite file in WAL mode with one writing connection and a pool of reading ones.
 
     `durable` writes survive loss of power (synchronous=FULL), others survive the death of the process.
     `schema` is a script of `create … if not exists`; `version` must equal that of an existing file.
@@ -44,10 +48,11 @@ class Database:
     def __init__(self, path: Path, schema: str, *, version: int, durable: bool) -> None:
         self._path = path
         self._lock = threading.RLock()
+        self._writing_thread = 0
         self._depth = 0
         self._closed = False
-        self._readers: dict[int, sqlite3.Connection] = {}
-        self._readers_lock = threading.Lock()
+        self._idle_readers: deque[sqlite3.Connection] = deque()
+        self._rollback_hooks: list[Callable[[], None]] = []
         with self._typed_errors():
             self._writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
@@ -57,7 +62,7 @@ class Database:
                 raise
 
     def _open(self, schema: str, version: int, synchronous: str) -> None:
-        self._writer.execute("pragma busy_timeout=2000")
+        self._writer.execute(f"pragma busy_timeout={_BUSY_MS}")
         found = self._writer.execute("pragma user_version").fetchone()[0]
         if found not in (0, version):
             raise StorageCorruptError(
@@ -70,64 +75,107 @@ class Database:
         self._writer.execute(f"pragma cache_size=-{_CACHE_KIB}")
         self._writer.execute("pragma wal_autocheckpoint=4000")
         self._writer.executescript(schema)
-        self._writer.execute(f"pragma user_version={version}")
+        if found != version:
+            self._writer.execute(f"pragma user_version={version}")
 
     @property
     def path(self) -> Path:
         """The file."""
         return self._path
 
+    def extend(self, schema: str) -> None:
+        """Create what else is to live in this file: a script of `create … if not exists`."""
+        with self._lock, self._typed_errors():
+            self._check_open()
+            self._writer.executescript(schema)
+
+    def on_rollback(self, hook: Callable[[], None]) -> None:
+        """Call `hook` whenever written rows are taken back: caches of them must be dropped."""
+        self._rollback_hooks.append(hook)
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write inside one commit; an inner transaction of the same thread joins the outer one."""
+        """Write inside one commit.
+
+        An inner transaction of the same thread joins the outer one; when it fails, what it wrote is
+        taken back alone, and the outer one may go on.
+        """
         with self._lock, self._typed_errors():
-            if self._closed:
-                raise StorageClosedError(f"{self._path} was closed.")
-            if self._depth:
-                self._depth += 1
-                try:
-                    yield self._writer
-                finally:
-                    self._depth -= 1
-                return
-            self._writer.execute("begin immediate")
-            self._depth = 1
+            self._check_open()
+            level = self._depth
+            self._writer.execute(f"savepoint level_{level}" if level else "begin immediate")
+            self._writing_thread = threading.get_ident()
+            self._depth += 1
             try:
                 yield self._writer
-                self._writer.execute("commit")
+                self._writer.execute(f"release level_{level}" if level else "commit")
             except BaseException:
-                with suppress(sqlite3.Error):
-                    self._writer.execute("rollback")
+                self._roll_back(level)
                 raise
             finally:
-                self._depth = 0
+                self._depth = level
+                if not level:
+                    self._writing_thread = 0
+
+    def _roll_back(self, level: int) -> None:
+        # SQLite itself may have rolled back, for example when the disk is full.
+        with suppress(sqlite3.Error):
+            if level:
+                self._writer.execute(f"rollback to level_{level}")
+                self._writer.execute(f"release level_{level}")
+            else:
+                self._writer.execute("rollback")
+        for hook in self._rollback_hooks:
+            hook()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Read a consistent state. Inside a transaction of this thread, its own writes are seen."""
+        """Read one consistent state. Inside a transaction of this thread, its own writes are seen."""
         with self._typed_errors():
-            if self._lock._is_owned() and self._depth:  # type: ignore[attr-defined]
+            if self._writing_thread == threading.get_ident():
                 yield self._writer
                 return
-            yield self._reader()
+            reader = self._take_reader()
+            try:
+                reader.execute("begin")
+                yield reader
+            finally:
+                self._return_reader(reader)
 
-    def _reader(self) -> sqlite3.Connection:
-        thread = threading.get_ident()
-        reader = self._readers.get(thread)
-        if reader is None:
-            with self._readers_lock:
-                if self._closed:
-                    raise StorageClosedError(f"{self._path} was closed.")
-                reader = sqlite3.connect(
-                    f"file:{self._path}?mode=ro",
-                    uri=True,
-                    isolation_level=None,
-                    check_same_thread=False,
-                )
-                reader.execute("pragma busy_timeout=2000")
-                reader.execute(f"pragma cache_size=-{_CACHE_KIB // 8}")
-                self._readers[thread] = reader
+    def _take_reader(self) -> sqlite3.Connection:
+        self._check_open()
+        try:
+            return self._idle_readers.pop()
+        except IndexError:
+            pass
+        reader = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        reader.execute(f"pragma busy_timeout={_BUSY_MS}")
+        reader.execute(f"pragma cache_size=-{_CACHE_KIB // 8}")
         return reader
+
+    def _return_reader(self, reader: sqlite3.Connection) -> None:
+        with suppress(sqlite3.Error):
+            reader.execute("rollback")
+        if len(self._idle_readers) >= _IDLE_READERS:
+            reader.close()
+            return
+        self._idle_readers.append(reader)
+        if self._closed:
+            self._close_idle_readers()
+
+    def _close_idle_readers(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle_readers.pop().close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageClosedError(f"{self._path} was closed; open it again to go on.")
 
     @contextmanager
     def _typed_errors(self) -> Iterator[None]:
@@ -137,14 +185,12 @@ class Database:
             raise typed(error, self._path) from error
 
     def close(self) -> None:
-        """Close all connections; the database answers no more."""
-        with self._lock, self._readers_lock:
+        """Close all connections; the database answers no more. Readings under way end first."""
+        with self._lock:
             if self._closed:
                 return
             self._closed = True
-            for reader in self._readers.values():
-                reader.close()
-            self._readers.clear()
+            self._close_idle_readers()
             self._writer.close()
 
 

@@ -59,8 +59,9 @@ class GraphBatch(Struct, frozen=True):
 class EdgeQuery(Struct, frozen=True):
     """Which edges: of these kinds, to nodes of these kinds (None: all), valid in [since, before).
 
-    `before` 0 means no bound. At most `limit_per_node` edges are returned for each node asked for,
-    the newest `valid_from` first.
+    `before` 0 means no bound. An edge that an action implies happens at the event time of the
+    action; other edges hold from `valid_from` to `valid_to`. At most `limit_per_node` edges are
+    returned for each node asked for, the newest `valid_from` first.
     """
 
     edge_kinds: frozenset[EdgeKind] | None = None
@@ -114,7 +115,7 @@ class GraphStore(Protocol):
         ...
 
     def position(self) -> int:
-        """Return the `position` of the last batch applied, 0 when there was none."""
+        """Return the highest `position` applied, 0 when there was none."""
         ...
 
     def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
@@ -126,7 +127,11 @@ class GraphStore(Protocol):
         ...
 
     def edges(self, refs: Sequence[NodeRef], query: EdgeQuery) -> list[Edge]:
-        """Return the edges that start or end at any of `refs`."""
+        """Return the edges that start or end at any of `refs`, newest first."""
+        ...
+
+    def edges_between(self, refs: Sequence[NodeRef], as_of: int = NOW) -> list[Edge]:
+        """Return the edges that start and end at `refs`, newest first."""
         ...
 
     def actions(self, ids: Sequence[str], as_of: int = NOW) -> dict[str, Action]:
@@ -134,11 +139,11 @@ class GraphStore(Protocol):
         ...
 
     def timeline(self, ref: NodeRef, query: TimelineQuery) -> list[Action]:
-        """Return actions of an opportunity or session, in order."""
+        """Return actions of an opportunity or session, in order; ValueError for other kinds."""
         ...
 
     def stages(self, opportunity: str, as_of: int = NOW) -> list[tuple[int, str]]:
-        """Return (event time, stage) of the opportunity's stage changes, in order."""
+        """Return (event time, stage) of the opportunity's stage changes that stand, in order."""
         ...
 
     def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
@@ -170,12 +175,18 @@ class GraphStore(Protocol):
         ...
 
     def scan_edges(self, as_of: int = NOW) -> Iterator[Edge]:
-        """Yield all edges, sorted by (kind, source, target, valid_from)."""
+        """Yield all edges, sorted by (kind, source, target)."""
         ...
 
     def close(self) -> None:
         """Release all resources; a closed store answers no more."""
         ...
+
+
+def check_timeline(ref: NodeRef) -> None:
+    """Raise ValueError unless `ref` has a timeline."""
+    if ref.kind not in (NodeKind.OPPORTUNITY, NodeKind.SESSION):
+        raise ValueError(f"{ref.kind.name} has no timeline; an OPPORTUNITY or a SESSION has")
 
 
 def emotion_id(action_id: str) -> str:
