@@ -113,6 +113,17 @@ def too_busy(what: str) -> CallError:
     )
 
 
+def too_old() -> CallError:
+    """Return the error of a resume token whose place is no longer kept."""
+    return CallError(
+        grpc.StatusCode.OUT_OF_RANGE,
+        "RESUME_TOKEN_TOO_OLD",
+        "Alerts after this token are no longer kept, or the graph was rebuilt with other rules. "
+        "List the alerts, then stream from EARLIEST or LATEST.",
+        violations=[("start.resume_token", "is too old")],
+    )
+
+
 def stopping() -> CallError:
     """Return the error of a request that came while the server stops."""
     return CallError(

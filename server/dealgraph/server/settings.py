@@ -37,7 +37,6 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: str = "127.0.0.1:7441"
     reflection: bool = True
     max_message_bytes: Positive = 64 * 1024 * 1024
-    max_connections_idle_seconds: Seconds = 3600.0
     keepalive_seconds: Seconds = 60.0
     keepalive_timeout_seconds: Seconds = 20.0
     min_ping_interval_seconds: Seconds = 10.0
@@ -67,9 +66,10 @@ class ConsentSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TaggingSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the tagger knows of this seller: names of competitors and of their products."""
+    """What is known of this seller: names of competitors and products, language of suggestions."""
 
     competitors: tuple[str, ...] = ()
+    suggestion_language: Literal["en", "zh"] = "en"
 
 
 class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,11 +83,14 @@ class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DataflowSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The shape of the dataflow; changing `shards` is safe, state is read anew from the graph."""
+    """The shape of the dataflow; changing `shards` is safe, state is read anew from the graph.
+
+    `hot_actions` is the number of actions that stay in memory, over all shards.
+    """
 
     shards: Positive = 16
     batch: Positive = 128
-    hot_opportunities: Positive = 10_000
+    hot_actions: Positive = 200_000
 
 
 class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True):

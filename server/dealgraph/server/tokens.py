@@ -38,13 +38,13 @@ class ResumePoint(Struct, frozen=True, array_like=True):
 
 
 class Tokens:
-    """Signs and reads tokens of one tenant."""
+    """Signs and reads tokens of one tenant and one log; `log` tells that log from any other."""
 
-    def __init__(self, key: bytes, tenant: str) -> None:
+    def __init__(self, key: bytes, tenant: str, log: str) -> None:
         if len(key) < _KEY_BYTES:
             raise ValueError(f"a token key has at least {_KEY_BYTES} bytes")
         self._key = key
-        self._tenant = tenant
+        self._owner = f"{tenant}\x1f{log}".encode()
 
     def page(self, request: Message, key: Struct) -> str:
         """Return the token of the page after `key`, bound to `request` without its page fields."""
@@ -73,7 +73,7 @@ class Tokens:
         return base64.urlsafe_b64encode(self._signature(purpose, bound, body) + body).decode()
 
     def _signature(self, purpose: str, bound: bytes, body: bytes) -> bytes:
-        text = b"\x1f".join((purpose.encode(), self._tenant.encode(), bound.hex().encode(), body))
+        text = b"\x1f".join((purpose.encode(), self._owner, bound.hex().encode(), body))
         return hmac.digest(self._key, text, "sha256")[:_SIGNATURE_BYTES]
 
     def _read(

@@ -1,0 +1,237 @@
+"""Live alerts for many readers: one ring of the newest ones, and a cursor per reader.
+
+The hub tails the topic of alerts in one thread. A reader within the ring is served from memory, one
+further back from the log, so a slow reader costs no memory. What a reader will not get is told to
+it as a `Gap`.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from dealgraph.server.errors import stopping
+from dealgraph.server.metrics import Metrics
+from dealgraph.server.tokens import ResumePoint
+from dealgraph.stream.alerts import Alert
+from dealgraph.stream.log import EventLog, Record, Topic
+
+_BATCH: Final = 256
+
+Result = TypeVar("Result")
+
+
+class Entry(Struct, frozen=True):
+    """An alert at its offset."""
+
+    offset: int
+    alert: Alert
+
+    @property
+    def point(self) -> ResumePoint:
+        """The place after this alert."""
+        return ResumePoint(self.offset, self.alert.id)
+
+
+class Gap(Struct, frozen=True):
+    """Alerts that a reader will not get: those after `start` up to and with `end`."""
+
+    start: ResumePoint
+    end: ResumePoint
+    reason: str
+
+
+class Beat(Struct, frozen=True):
+    """Nothing came for a while; everything up to `point` was looked at."""
+
+    point: ResumePoint
+
+
+class AlertHub:
+    """Tails alerts and serves them to readers.
+
+    `decode` makes an alert of the body of a record. `ring` alerts are kept in memory, `keep` in the
+    log. A live reader that is more than `backlog_limit` alerts behind gets a gap.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        decode: Callable[[bytes], Alert],
+        metrics: Metrics,
+        *,
+        ring: int,
+        keep: int,
+        backlog_limit: int,
+    ) -> None:
+        self._log = log
+        self._decode = decode
+        self._metrics = metrics
+        self._ring = ring
+        self._keep = keep
+        self._backlog_limit = backlog_limit
+        self._entries: list[Entry] = []
+        self._floor = 0
+        self._first = 0
+        self._newest = ResumePoint(0, "")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alerts")
+        self._tail_lock = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._live: dict[int, int] = {}
+        self._stopping = False
+        metrics.alert_backlog.set_function(self._backlog)
+
+    @property
+    def newest(self) -> ResumePoint:
+        """The place after the newest alert known."""
+        return self._newest
+
+    @property
+    def oldest(self) -> int:
+        """The offset of the oldest alert kept, 0 when there is none."""
+        return self._first
+
+    async def run(self) -> None:
+        """Tail the alerts until cancelled. Raises StorageError when the log cannot be read."""
+        while True:
+            self._woken.clear()
+            await self.catch_up()
+            await self._woken.wait()
+
+    def wake(self) -> None:
+        """Say that the dataflow committed something. May be called in any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def catch_up(self) -> None:
+        """Take in all alerts that are committed now, and tell those who wait for progress."""
+        async with self._tail_lock:
+            if not self._newest.offset:
+                await self._in_thread(self._begin)
+            while records := await self._read(self._newest.offset):
+                self._take(records)
+            if self._newest.offset - self._first >= self._keep + self._ring:
+                await self._in_thread(self._trim)
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    async def progressed(self) -> None:
+        """Return after the dataflow has committed and what it found was taken in."""
+        await self._progress.wait()
+
+    def stop(self) -> None:
+        """End all readers with an error that tells their clients to connect again."""
+        self._stopping = True
+        self._tell()
+
+    def close(self) -> None:
+        """Release the thread."""
+        self._thread.shutdown()
+
+    async def follow(
+        self, start: ResumePoint, wanted: Callable[[Alert], bool], idle_seconds: float
+    ) -> AsyncIterator[Entry | Gap | Beat]:
+        """Yield the alerts after `start` that are `wanted`, for ever, in order.
+
+        What was there at the start is history and is yielded whole, whatever the backlog.
+        """
+        cursor, history = start, self._newest.offset
+        reader = max(self._live, default=0) + 1
+        beat_at = self._loop.time() + idle_seconds
+        self._metrics.alert_subscribers.inc()
+        try:
+            while True:
+                self._live[reader] = max(cursor.offset, history)
+                if self._stopping:
+                    raise stopping()
+                if gap := self._gap(cursor, history):
+                    self._metrics.alert_gaps.inc()
+                    cursor = gap.end
+                    yield gap
+                changed = self._changed
+                entries = await self.after(cursor.offset)
+                for entry in entries:
+                    cursor = entry.point
+                    if wanted(entry.alert):
+                        yield entry
+                        beat_at = self._loop.time() + idle_seconds
+                if not entries:
+                    await self._wait(changed, beat_at)
+                if self._loop.time() >= beat_at:
+                    beat_at = self._loop.time() + idle_seconds
+                    yield Beat(cursor)
+        finally:
+            del self._live[reader]
+            self._metrics.alert_subscribers.dec()
+
+    async def after(self, offset: int, limit: int = _BATCH) -> list[Entry]:
+        """Return at most `limit` alerts after `offset`, in order."""
+        if offset >= self._floor:
+            begin = bisect_right(self._entries, offset, key=lambda entry: entry.offset)
+            return self._entries[begin : begin + limit]
+        return [self._entry(record) for record in await self._read(offset, limit)]
+
+    async def holds(self, point: ResumePoint) -> bool:
+        """Tell whether everything after `point` can still be delivered, from this very log."""
+        if point.offset < self._first - 1 or point.offset > self._newest.offset:
+            return False
+        if not point.alert_id or point.offset == self._first - 1:
+            return True
+        found = await self._in_thread(lambda: self._log.find(Topic.ALERTS, [point.alert_id]))
+        record = found.get(point.alert_id)
+        return record is not None and record.offset == point.offset
+
+    def _gap(self, cursor: ResumePoint, history: int) -> Gap | None:
+        if cursor.offset < self._first - 1:
+            return Gap(cursor, ResumePoint(self._first - 1, ""), "alerts were trimmed")
+        if self._newest.offset - max(cursor.offset, history) > self._backlog_limit:
+            return Gap(cursor, self._newest, "client too slow")
+        return None
+
+    async def _wait(self, changed: asyncio.Event, until: float) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await changed.wait()
+        except TimeoutError:
+            return
+
+    async def _in_thread(self, call: Callable[[], Result]) -> Result:
+        return await self._loop.run_in_executor(self._thread, call)
+
+    async def _read(self, offset: int, limit: int = _BATCH) -> list[Record]:
+        return await self._in_thread(lambda: self._log.read(Topic.ALERTS, offset, limit))
+
+    def _entry(self, record: Record) -> Entry:
+        return Entry(record.offset, self._decode(record.body))
+
+    def _begin(self) -> None:
+        self._first = self._log.first(Topic.ALERTS)
+        self._floor = max(0, self._first - 1, self._log.end(Topic.ALERTS) - self._ring)
+        self._newest = ResumePoint(self._floor, "")
+
+    def _take(self, records: list[Record]) -> None:
+        self._entries += [self._entry(record) for record in records]
+        self._first = self._first or records[0].offset
+        self._newest = self._entries[-1].point
+        if len(self._entries) >= 2 * self._ring:
+            self._floor = self._entries[-self._ring - 1].offset
+            del self._entries[: -self._ring]
+        self._tell()
+
+    def _trim(self) -> None:
+        oldest = self._newest.offset - self._keep + 1
+        self._log.trim(Topic.ALERTS, oldest)
+        self._first = self._log.first(Topic.ALERTS)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _backlog(self) -> float:
+        return max((self._newest.offset - at for at in list(self._live.values())), default=0)

@@ -1,0 +1,166 @@
+"""Alerts over gRPC: streams that can be resumed without loss, lists, and what people decide."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from dealgraph.api.v1 import alert_pb2, alert_service_pb2, alert_service_pb2_grpc
+from dealgraph.server.alert_decisions import Decisions
+from dealgraph.server.alert_hub import AlertHub, Beat, Entry, Gap
+from dealgraph.server.alert_list import AlertList, Listing
+from dealgraph.server.alert_messages import AlertMessages, wanted
+from dealgraph.server.commit_queue import CommitQueue
+from dealgraph.server.credits import Credits
+from dealgraph.server.errors import check_tenant, invalid, not_found, too_old
+from dealgraph.server.interceptor import seconds_left
+from dealgraph.server.metrics import Metrics
+from dealgraph.server.requests import as_of, page_size
+from dealgraph.server.tokens import ResumePoint, Tokens
+
+_MAX_BY: Final = 256
+_MAX_REASON: Final = 2000
+
+Streamed = Entry | Gap | Beat
+
+
+class AlertStreams(Struct, frozen=True):
+    """How alert streams behave: seconds between heartbeats, and for a list without deadline."""
+
+    heartbeat_seconds: float
+    deadline_seconds: float
+
+
+class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
+    """`AlertService` of the contract. `clock` gives milliseconds since 1970 UTC."""
+
+    def __init__(
+        self,
+        tenant: str,
+        hub: AlertHub,
+        alerts: AlertList,
+        decisions: Decisions,
+        commits: CommitQueue,
+        tokens: Tokens,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        streams: AlertStreams,
+    ) -> None:
+        self._tenant = tenant
+        self._hub = hub
+        self._alerts = alerts
+        self._decisions = decisions
+        self._commits = commits
+        self._tokens = tokens
+        self._metrics = metrics
+        self._clock = clock
+        self._streams = streams
+        self._messages = AlertMessages(tokens, decisions)
+
+    async def StreamAlerts(  # noqa: N802 - the contract names it
+        self, request: alert_service_pb2.StreamAlertsRequest, context: Any
+    ) -> AsyncIterator[alert_service_pb2.StreamAlertsResponse]:
+        """Stream alerts from a start point on, with heartbeats."""
+        check_tenant(request.tenant, self._tenant)
+        _, items = await self._follow(request)
+        async for item in items:
+            yield alert_service_pb2.StreamAlertsResponse(**self._content(item))
+
+    async def PullAlerts(  # noqa: N802
+        self, request_iterator: AsyncIterator[alert_service_pb2.PullAlertsRequest], context: Any
+    ) -> AsyncIterator[alert_service_pb2.PullAlertsResponse]:
+        """Stream alerts at the pace the client grants by credits."""
+        request = await anext(request_iterator, None)
+        if request is None:
+            raise invalid("start", "is missing: the first request opens the stream")
+        check_tenant(request.tenant, self._tenant)
+        start, items = await self._follow(request)
+        async with Credits(request.credits, request_iterator) as credits:
+            async for item, left in credits.spend(items, start, self._streams.heartbeat_seconds):
+                yield alert_service_pb2.PullAlertsResponse(**self._content(item), credits_left=left)
+
+    async def ListAlerts(  # noqa: N802
+        self, request: alert_service_pb2.ListAlertsRequest, context: Any
+    ) -> alert_service_pb2.ListAlertsResponse:
+        """List alerts, newest first, in pages."""
+        check_tenant(request.tenant, self._tenant)
+        key = self._tokens.page_key(request, Listing)
+        if key is None:
+            await self._hub.catch_up()
+            key = Listing(self._hub.newest.offset + 1)
+        found, following = await self._alerts.page(
+            key,
+            page_size(request.page_size),
+            wanted(request.filter),
+            as_of(request.as_of_ms),
+            seconds_left(context, self._streams.deadline_seconds),
+        )
+        return alert_service_pb2.ListAlertsResponse(
+            alerts=[self._messages.alert(entry) for entry in found],
+            next_page_token=self._tokens.page(request, following) if following else "",
+        )
+
+    async def AcknowledgeAlert(  # noqa: N802
+        self, request: alert_service_pb2.AcknowledgeAlertRequest, context: Any
+    ) -> alert_service_pb2.AcknowledgeAlertResponse:
+        """Note that somebody takes care of an alert."""
+        check_tenant(request.tenant, self._tenant)
+        alert = await self._decide(request.alert_id, request.by, "", dismissed=False)
+        return alert_service_pb2.AcknowledgeAlertResponse(alert=alert)
+
+    async def DismissAlert(  # noqa: N802
+        self, request: alert_service_pb2.DismissAlertRequest, context: Any
+    ) -> alert_service_pb2.DismissAlertResponse:
+        """Note that an alert is not useful, and why."""
+        check_tenant(request.tenant, self._tenant)
+        if not request.reason.strip():
+            raise invalid("reason", "must say why the alert is not useful", "MISSING_FIELD")
+        if len(request.reason) > _MAX_REASON:
+            raise invalid("reason", f"may have at most {_MAX_REASON} characters")
+        alert = await self._decide(request.alert_id, request.by, request.reason, dismissed=True)
+        return alert_service_pb2.DismissAlertResponse(alert=alert)
+
+    async def _decide(
+        self, alert_id: str, by: str, reason: str, *, dismissed: bool
+    ) -> alert_pb2.Alert:
+        if len(by) > _MAX_BY:
+            raise invalid("by", f"may have at most {_MAX_BY} characters")
+        entry = await self._alerts.find(alert_id, self._streams.deadline_seconds)
+        if entry is None:
+            raise not_found("ALERT", alert_id)
+        decision = await self._commits.submit(
+            lambda: self._decisions.prepare(alert_id, by, reason, dismissed=dismissed)
+        )
+        if decision is not None:
+            self._decisions.adopt(decision)
+            self._metrics.suggestions.labels("dismissed" if dismissed else "acknowledged").inc()
+        return self._messages.alert(entry)
+
+    async def _follow(
+        self,
+        request: alert_service_pb2.StreamAlertsRequest | alert_service_pb2.PullAlertsRequest,
+    ) -> tuple[ResumePoint, AsyncIterator[Streamed]]:
+        test = wanted(request.filter)
+        start = await self._start(request.start)
+        return start, self._hub.follow(start, test, self._streams.heartbeat_seconds)
+
+    async def _start(self, asked: alert_service_pb2.StreamStart) -> ResumePoint:
+        if asked.WhichOneof("start") == "resume_token":
+            point = self._tokens.resume_point(asked.resume_token)
+            await self._hub.catch_up()
+            if not await self._hub.holds(point):
+                raise too_old()
+            return point
+        if asked.preset == alert_service_pb2.START_PRESET_EARLIEST:
+            return ResumePoint(max(0, self._hub.oldest - 1), "")
+        if asked.preset not in alert_service_pb2.StartPreset.values():
+            raise invalid("start.preset", "is not a preset")
+        await self._hub.catch_up()
+        return self._hub.newest
+
+    def _content(self, item: Streamed) -> dict[str, Any]:
+        if isinstance(item, Entry):
+            return {"alert": self._messages.alert(item)}
+        if isinstance(item, Gap):
+            return {"gap": self._messages.gap(item)}
+        return {"heartbeat": self._messages.heartbeat(item.point, self._clock())}

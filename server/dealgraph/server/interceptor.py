@@ -1,0 +1,102 @@
+"""Around every call of dealgraph's services: it is counted, timed, and its errors become statuses."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import grpc
+
+from dealgraph.server import logs
+from dealgraph.server.errors import DETAILS_KEY, as_call_error, internal
+from dealgraph.server.metrics import Metrics
+
+_OURS: Final = "/dealgraph."
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers of dealgraph's own services; health and reflection pass as they are."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Return the handler of a method, wrapped."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(_OURS):
+            return handler
+        return self._wrapped(handler, method)
+
+    def _wrapped(self, handler: Any, path: str) -> Any:
+        _, service, method = path.split("/")
+        if handler.response_streaming:
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            kind = "bidi_stream" if handler.request_streaming else "server_stream"
+            inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            behaviour: Any = self._streaming(inner, (kind, service, method))
+        else:
+            make = (
+                grpc.stream_unary_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_unary_rpc_method_handler
+            )
+            kind = "client_stream" if handler.request_streaming else "unary"
+            inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
+            behaviour = self._single(inner, (kind, service, method))
+        return make(behaviour, handler.request_deserializer, handler.response_serializer)
+
+    def _single(self, inner: Any, call: tuple[str, str, str]) -> Any:
+        async def answer(request: Any, context: Any) -> Any:
+            async with self._observed(call, context):
+                return await inner(request, context)
+
+        return answer
+
+    def _streaming(self, inner: Any, call: tuple[str, str, str]) -> Any:
+        if not inspect.isasyncgenfunction(inner):
+            raise TypeError(f"{call[2]} must be an async generator")
+
+        async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
+            async with self._observed(call, context):
+                async for response in inner(request, context):
+                    yield response
+
+        return answer
+
+    @asynccontextmanager
+    async def _observed(self, call: tuple[str, str, str], context: Any) -> AsyncIterator[None]:
+        self._metrics.call_started(call)
+        begun = time.perf_counter()
+        code = grpc.StatusCode.OK
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            code = grpc.StatusCode.CANCELLED
+            raise
+        except Exception as error:  # Whatever it is, the client gets a status with details.
+            known = as_call_error(error)
+            if known is None:
+                logs.fault("call_failed", error, method=call[2])
+                known = internal()
+            code = known.code
+            details = known.status().SerializeToString()
+            await context.abort(code, known.message, ((DETAILS_KEY, details),))
+        finally:
+            self._metrics.call_handled(call, code, time.perf_counter() - begun)
+
+
+def seconds_left(context: Any, default: float) -> float:
+    """Return how long a call may take: until its deadline, or `default` when it has none."""
+    remaining: float | None = context.time_remaining()
+    return default if remaining is None else max(0.0, remaining)

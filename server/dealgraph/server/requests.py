@@ -1,0 +1,54 @@
+"""What many requests have in common: page sizes, times, references to nodes."""
+
+from typing import Final
+
+from dealgraph.api.v1 import graph_service_pb2
+from dealgraph.graph.model import NodeKind, NodeRef
+from dealgraph.graph.store import NOW
+from dealgraph.server.errors import invalid
+
+_DEFAULT_PAGE: Final = 50
+_LARGEST_PAGE: Final = 1000
+_MAX_ID: Final = 1024
+
+
+def page_size(asked: int) -> int:
+    """Return the number of items of a page. Raises CallError when it is negative."""
+    if asked < 0:
+        raise invalid("page_size", "must not be negative")
+    return min(asked or _DEFAULT_PAGE, _LARGEST_PAGE)
+
+
+def as_of(asked: int) -> int:
+    """Return the recorded time to look from. Raises CallError when it is negative."""
+    if asked < 0:
+        raise invalid("as_of_ms", "must not be negative")
+    return asked or NOW
+
+
+def limit(field: str, asked: int, default: int, largest: int) -> int:
+    """Return a number between 1 and `largest`, `default` for 0. Raises CallError for any other."""
+    if not 0 <= asked <= largest:
+        raise invalid(field, f"must be between 1 and {largest}, or 0 for {default}")
+    return asked or default
+
+
+def node_ref(field: str, asked: graph_service_pb2.NodeRef) -> NodeRef:
+    """Return a reference to a node. Raises CallError when kind or id is missing or unknown."""
+    if not asked.id:
+        raise invalid(f"{field}.id", "is missing", "MISSING_FIELD")
+    if len(asked.id) > _MAX_ID:
+        raise invalid(f"{field}.id", f"may have at most {_MAX_ID} characters")
+    try:
+        return NodeRef(NodeKind(asked.kind), asked.id)
+    except ValueError:
+        raise invalid(f"{field}.kind", "is not a kind of node") from None
+
+
+def window(asked: graph_service_pb2.TimeWindow) -> tuple[int, int]:
+    """Return (since, before) of a span of event time. Raises CallError when it ends before it begins."""
+    if asked.since_ms < 0 or asked.before_ms < 0:
+        raise invalid("window", "must not hold negative times")
+    if asked.before_ms and asked.before_ms <= asked.since_ms:
+        raise invalid("window.before_ms", "must lie after since_ms")
+    return asked.since_ms, asked.before_ms
