@@ -1,0 +1,257 @@
+"""The state of an opportunity depends on the set of its actions, not on their order of arrival."""
+
+from collections.abc import Sequence
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from dealgraph.graph.model import (
+    ActionKind,
+    Channel,
+    Role,
+    Severity,
+    Side,
+    SignalKind,
+    SignalState,
+    Topic,
+    topic_set,
+)
+from dealgraph.stream.opportunity import Change, Entry, OpportunityState
+from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+
+PRICE = topic_set(Topic.PRICE)
+
+
+class EveryThird(Struct, frozen=True):
+    """A detector for tests: an episode at every third priced action, ended by the next action."""
+
+    scope: Scope
+    topics: int = PRICE
+    rule: str = "T"
+    version: str = "1"
+
+    def watch(self) -> "EveryThirdWatch":
+        return EveryThirdWatch()
+
+
+class EveryThirdWatch:
+    def __init__(self) -> None:
+        self._seen: list[Observed] = []
+        self._open: Episode | None = None
+
+    def observe(self, action: Observed) -> Episode | None:
+        self._seen.append(action)
+        if self._open is not None:
+            ended = self._episode(action, action.at)
+            self._open = None
+            return ended
+        if len(self._seen) % 3:
+            return None
+        self._open = self._episode(action, None)
+        return self._open
+
+    def _episode(self, action: Observed, cleared_at: int | None) -> Episode:
+        evidence = tuple(seen.id for seen in self._seen[-3:])
+        number = (len(self._seen) - 1) // 3 if cleared_at is None else (len(self._seen) - 2) // 3
+        where = f"{action.person} at {action.stage or 'no stage'}"
+        return Episode(
+            SignalKind.PRICE_SENSITIVITY,
+            number,
+            Severity.WARNING,
+            action.at,
+            action.at,
+            cleared_at,
+            float(len(self._seen)),
+            3.0,
+            0.0,
+            1.0,
+            0,
+            evidence,
+            where,
+        )
+
+
+def priced(
+    number: int, at: int, *, session: str = "s1", person: str = "c:1", topics: int = PRICE
+) -> Entry:
+    """Return an action about price; `number` names it."""
+    return Entry(
+        Observed(
+            f"{number:032x}",
+            at,
+            session,
+            person,
+            Side.CUSTOMER,
+            Channel.CHAT,
+            ActionKind.PRICE_TALK,
+            1.0,
+            topics,
+            1000,
+            0.0,
+            0.0,
+            0.0,
+            Role.UNKNOWN,
+            "",
+        ),
+        "r:1",
+    )
+
+
+def staged(number: int, at: int, stage: str) -> Entry:
+    """Return a change to `stage`."""
+    observed = priced(number, at, topics=0).observed
+    return Entry(
+        Observed(
+            observed.id,
+            at,
+            "",
+            "",
+            Side.SYSTEM,
+            Channel.CRM,
+            ActionKind.STAGE_CHANGE,
+            1.0,
+            0,
+            0,
+            0.0,
+            0.0,
+            0.0,
+            Role.UNKNOWN,
+            stage,
+        ),
+        "r:1",
+    )
+
+
+DETECTORS: Sequence[Detector] = (
+    EveryThird(Scope.SESSION, rule="T1"),
+    EveryThird(Scope.OPPORTUNITY, rule="T2"),
+)
+
+Belief = dict[tuple[str, str, int], Episode]
+
+
+def believe(belief: Belief, changes: Sequence[Change]) -> None:
+    """Follow changes as a reader of the signals would."""
+    for change in changes:
+        name = (change.detector.rule, change.session, change.episode.number)
+        assert (name in belief) == (change.state is not SignalState.RAISED)
+        if change.state is SignalState.RETRACTED:
+            del belief[name]
+        else:
+            belief[name] = change.episode
+
+
+def run(entries: Sequence[Entry], recalled: frozenset[str] = frozenset()) -> Belief:
+    """Feed entries in the order given and return what is believed at the end."""
+    state = OpportunityState(DETECTORS, {"c:2": "c:1"})
+    belief: Belief = {}
+    for entry in entries:
+        assert not state.knows(entry.observed)
+        believe(belief, state.add(entry, recalled=False))
+    for action in sorted(recalled):
+        believe(belief, state.recall(action))
+    return belief
+
+
+actions = st.lists(
+    st.tuples(
+        st.integers(0, 40),
+        st.sampled_from(["s1", "s2"]),
+        st.sampled_from(["c:1", "c:2", "c:3"]),
+        st.booleans(),
+        st.sampled_from(["", "", "", "DISCOVERY", "PROPOSAL"]),
+    ),
+    max_size=30,
+)
+
+
+def entries_of(drawn: Sequence[tuple[int, str, str, bool, str]]) -> list[Entry]:
+    """Return the drawn actions and stage changes, each with an id of its own."""
+    return [
+        staged(number, at, stage)
+        if stage
+        else priced(number, at, session=session, person=person, topics=PRICE if on else 0)
+        for number, (at, session, person, on, stage) in enumerate(drawn)
+    ]
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Return entries by event time."""
+    return sorted(entries, key=lambda entry: (entry.observed.at, entry.observed.id))
+
+
+@given(actions, st.randoms(use_true_random=False))
+@settings(max_examples=150)
+def test_any_order_of_arrival_gives_the_same_signals(
+    drawn: list[tuple[int, str, str, bool, str]], random: Random
+) -> None:
+    entries = entries_of(drawn)
+    shuffled = list(entries)
+    random.shuffle(shuffled)
+    assert run(shuffled) == run(in_order(entries))
+
+
+@given(actions, st.sets(st.integers(0, 29)))
+@settings(max_examples=150)
+def test_a_recalled_action_counts_as_if_it_had_never_been(
+    drawn: list[tuple[int, str, str, bool, str]], taken_back: set[int]
+) -> None:
+    entries = entries_of(drawn)
+    ids = frozenset(f"{number:032x}" for number in taken_back)
+    kept = [entry for entry in entries if entry.observed.id not in ids]
+    assert run(entries, ids) == run(in_order(kept))
+
+
+@given(actions)
+def test_people_found_to_be_one_later_count_as_one_from_the_start(
+    drawn: list[tuple[int, str, str, bool, str]],
+) -> None:
+    entries = in_order(entries_of(drawn))
+    aliases: dict[str, str] = {}
+    state = OpportunityState(DETECTORS, aliases)
+    belief: Belief = {}
+    for entry in entries:
+        believe(belief, state.add(entry, recalled=False))
+    aliases["c:2"] = "c:1"
+    believe(belief, state.replay())
+    assert belief == run(entries)
+
+
+def test_an_action_in_order_is_not_replayed() -> None:
+    state = OpportunityState(DETECTORS, {})
+    changes = [state.add(priced(n, n), recalled=False) for n in range(3)]
+    assert [len(change) for change in changes] == [0, 0, 2]
+    assert {change.state for change in changes[2]} == {SignalState.RAISED}
+
+
+def test_a_late_action_revises_the_evidence_of_a_signal_that_lasts() -> None:
+    state = OpportunityState(DETECTORS[:1], {})
+    for number in (1, 3, 4):
+        state.add(priced(number, number), recalled=False)
+    changes = state.add(priced(2, 2), recalled=False)
+    assert [change.state for change in changes] == [SignalState.CLEARED]
+    assert changes[0].episode.evidence[-1] == f"{4:032x}"
+
+
+def test_a_recall_retracts_the_signal_that_rested_on_the_action() -> None:
+    state = OpportunityState(DETECTORS[:1], {})
+    for number in (1, 2, 3):
+        state.add(priced(number, number), recalled=False)
+    changes = state.recall(f"{2:032x}")
+    assert [change.state for change in changes] == [SignalState.RETRACTED]
+
+
+def test_an_action_that_was_recalled_before_it_came_is_never_seen() -> None:
+    state = OpportunityState(DETECTORS[:1], {})
+    state.add(priced(1, 1), recalled=False)
+    state.add(priced(2, 2), recalled=True)
+    assert state.add(priced(3, 3), recalled=False) == []
+
+
+def test_the_same_action_is_known_again() -> None:
+    state = OpportunityState(DETECTORS, {})
+    state.add(priced(1, 1), recalled=False)
+    assert state.knows(priced(1, 1).observed)
+    assert not state.knows(priced(2, 1).observed)
