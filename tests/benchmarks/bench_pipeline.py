@@ -1,0 +1,134 @@
+"""How fast the log becomes graph: log → decode → tag → detect → graph, beside the store alone.
+
+The floor is the same batches written straight to an empty store, in the same run. Flatness compares the
+CPU time per event around 100 k and around 1 M stored actions.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any, Final
+
+from msgspec import Struct
+
+from dealgraph.graph import embedded
+from dealgraph.graph.embedded import EmbeddedGraph
+from dealgraph.graph.storage import Database
+from dealgraph.graph.store import GraphBatch
+from dealgraph.server.compose import Embedded, open_embedded
+from dealgraph.server.settings import Settings
+from dealgraph.stream.ingest import Outcome
+from dealgraph.stream.meter import SilentMeter
+from tests.benchmarks.traffic import START, interactions
+
+NAME: Final = "pipeline"
+SUMMARY: Final = "log → parse → tag → detect → graph, events/s, beside the store alone"
+
+_LATE: Final = START + 400 * 86_400_000
+_CHUNK: Final = 5_000
+
+
+class Mark(Struct, frozen=True):
+    """A reading of the clocks after a number of events."""
+
+    events: int
+    cpu: float
+    wall: float
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Measure; `quick` stops at 100 k events, otherwise 1 M."""
+    total = 100_000 if quick else 1_000_000
+    with tempfile.TemporaryDirectory() as folder:
+        batches: list[GraphBatch] = []
+        with _filled(Path(folder) / "data", total) as dealgraph:
+            marks = _process(dealgraph, batches, keep=min(total, 100_000))
+        floor = _floor(Path(folder) / "floor.db", batches)
+    whole = _between(marks, 0, min(total, 100_000))
+    result = {
+        "events": total,
+        "whole": _rates(_between(marks, 0, total)),
+        "first_100k": _rates(whole),
+        "floor_store_alone": _rates(floor),
+        "cpu_times_floor": round(_per_event(whole) / _per_event(floor), 2),
+        "asked": {"events_per_second": 15_000, "aim": 25_000, "cpu_times_floor": 3.0},
+    }
+    if not quick:
+        early, late = _between(marks, 50_000, 150_000), _between(marks, 900_000, 1_000_000)
+        result["around_100k"], result["around_1m"] = _rates(early), _rates(late)
+        result["slower_at_1m_ratio"] = round(_per_event(late) / _per_event(early) - 1, 3)
+    return result
+
+
+@contextmanager
+def _filled(directory: Path, total: int) -> Iterator[Embedded]:
+    """Open a data directory whose log holds `total` interactions and whose graph is empty."""
+    dealgraph = open_embedded(directory, Settings(), lambda: _LATE, SilentMeter())
+    try:
+        stream = interactions(total)
+        while chunk := list(islice(stream, _CHUNK)):
+            receipts = dealgraph.gate.publish(chunk)
+            if any(receipt.outcome is not Outcome.ACCEPTED for receipt in receipts):
+                raise RuntimeError("the traffic of the benchmark was not accepted")
+        yield dealgraph
+    finally:
+        dealgraph.close()
+
+
+def _process(dealgraph: Embedded, batches: list[GraphBatch], keep: int) -> list[Mark]:
+    """Run the dataflow to the end of the log; keep the first batches, and note the clocks."""
+    apply: Callable[[GraphBatch], None] = dealgraph.graph.apply
+    kept = 0
+
+    def recording(batch: GraphBatch) -> None:
+        nonlocal kept
+        if kept < keep:
+            batches.append(batch)
+            kept += len(batch.actions)
+        apply(batch)
+
+    dealgraph.graph.apply = recording  # type: ignore[method-assign]
+    marks = [Mark(0, process_time(), perf_counter())]
+
+    def note() -> None:
+        position = dealgraph.runner.position()
+        marks.append(Mark(position, process_time(), perf_counter()))
+
+    dealgraph.listen(note)
+    dealgraph.runner.run_to_end()
+    return marks
+
+
+def _floor(path: Path, batches: list[GraphBatch]) -> tuple[int, float, float]:
+    """Write the kept batches straight to an empty store."""
+    database = Database(path, embedded.SCHEMA, version=embedded.VERSION, durable=False)
+    graph = EmbeddedGraph(database)
+    cpu, wall = process_time(), perf_counter()
+    for batch in batches:
+        graph.apply(batch)
+    cpu, wall = process_time() - cpu, perf_counter() - wall
+    database.close()
+    return sum(len(batch.actions) for batch in batches), cpu, wall
+
+
+def _between(marks: list[Mark], first: int, last: int) -> tuple[int, float, float]:
+    """Return events, CPU and wall seconds between the marks nearest to two numbers of events."""
+    start = min(marks, key=lambda mark: abs(mark.events - first))
+    end = min(marks, key=lambda mark: abs(mark.events - last))
+    return end.events - start.events, end.cpu - start.cpu, end.wall - start.wall
+
+
+def _per_event(measured: tuple[int, float, float]) -> float:
+    return measured[1] / measured[0]
+
+
+def _rates(measured: tuple[int, float, float]) -> dict[str, float]:
+    events, cpu, wall = measured
+    return {
+        "events_per_second": round(events / wall),
+        "cpu_us_per_event": round(cpu / events * 1e6, 1),
+        "wall_us_per_event": round(wall / events * 1e6, 1),
+    }
