@@ -1,0 +1,104 @@
+"""Puts the services together: what they share, and in which order it is closed."""
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+
+from dealgraph.api.v1 import (
+    alert_service_pb2_grpc,
+    graph_service_pb2_grpc,
+    ingest_service_pb2_grpc,
+    live_session_service_pb2_grpc,
+)
+from dealgraph.server.alert_decisions import Decisions
+from dealgraph.server.alert_hub import AlertHub
+from dealgraph.server.alert_list import AlertList
+from dealgraph.server.alert_messages import AlertMessages
+from dealgraph.server.alert_service import AlertService, AlertStreams
+from dealgraph.server.commit_queue import CommitQueue
+from dealgraph.server.compose import Embedded
+from dealgraph.server.graph_service import GraphService
+from dealgraph.server.ingest_service import IngestService
+from dealgraph.server.live_service import LiveSessionService
+from dealgraph.server.metrics import Metrics
+from dealgraph.server.readers import Readers
+from dealgraph.server.settings import Settings
+from dealgraph.server.tokens import Tokens, key_for
+from dealgraph.stream import codec
+from dealgraph.stream.log import Topic
+
+
+class Services:
+    """All services of one server. `clock` gives milliseconds since 1970 UTC."""
+
+    def __init__(
+        self, embedded: Embedded, settings: Settings, metrics: Metrics, clock: Callable[[], int]
+    ) -> None:
+        stated = settings.server
+        log, tenant = embedded.log, embedded.tenant
+        key = key_for(embedded.directory, settings.secrets.token_key_file)
+        tokens = Tokens(key, tenant, embedded.identity.log)
+        decisions = Decisions(log, clock)
+        messages = AlertMessages(tokens, decisions)
+        metrics.watch_graph(embedded.graph.counts)
+        self._readers = Readers(stated.readers, stated.waiting_reads)
+        self._commits = CommitQueue(
+            lambda: log.transaction(Topic.INTERACTIONS),
+            waiting=settings.ingest.waiting_requests,
+            per_commit=settings.ingest.requests_per_commit,
+        )
+        self.hub = AlertHub(
+            embedded.alerts,
+            codec.alert_from_bytes,
+            metrics,
+            ring=settings.alerts.ring,
+            keep=settings.alerts.keep,
+            backlog_limit=settings.alerts.backlog_limit,
+        )
+        self._ingest = IngestService(
+            tenant,
+            embedded.gate,
+            log,
+            self._commits,
+            self._readers,
+            tokens,
+            max_items=settings.ingest.max_items,
+            deadline_seconds=stated.deadline_seconds,
+        )
+        self._graph = GraphService(
+            tenant, embedded.graph, log, self._readers, tokens, clock, stated.deadline_seconds
+        )
+        self._alerts = AlertService(
+            tenant,
+            self.hub,
+            AlertList(embedded.alerts, codec.alert_from_bytes, self._readers),
+            decisions,
+            self._commits,
+            tokens,
+            metrics,
+            clock,
+            AlertStreams(settings.alerts.heartbeat_seconds, stated.deadline_seconds),
+        )
+        self._live = LiveSessionService(
+            tenant,
+            embedded.gate,
+            self._commits,
+            self.hub,
+            messages,
+            embedded.runner,
+            lambda: log.end(Topic.INTERACTIONS),
+            settings.alerts.hint_wait_seconds,
+        )
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Add the services to a server that has not started."""
+        ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(self._ingest, server)
+        graph_service_pb2_grpc.add_GraphServiceServicer_to_server(self._graph, server)
+        alert_service_pb2_grpc.add_AlertServiceServicer_to_server(self._alerts, server)
+        live_session_service_pb2_grpc.add_LiveSessionServiceServicer_to_server(self._live, server)
+
+    async def close(self) -> None:
+        """Finish the writes that wait, and release all threads."""
+        for close in (self._commits.close, self._readers.close, self.hub.close):
+            await asyncio.to_thread(close)
