@@ -1,8 +1,8 @@
 """The mapping of an event log: which columns, values and constants become what. Written in YAML.
 
 A text of a mapping is a template: `{column}` stands for the value of a column, all else for itself. In
-JSON, `{a.b}` goes into nested objects. `{@file}`, `{@row}` and `{@item}` are the name of the file, the number
-of the record and its number in a nested list; `{@parent.x}` is a value of the object around that list.
+JSON, `{a.b}` goes into nested objects. `{@file}` is the file's name without ending, `{@row}` the number of
+the record, `{@item}` its number in a nested list, `{@parent.x}` a value of the object around that list.
 `{column|trim:chars}` leaves these characters away at both ends.
 """
 
@@ -25,6 +25,14 @@ from dealgraph.stream.interaction import InteractionKind
 PLACEHOLDER: Final = re.compile(r"\{([^{}|]+)(?:\|trim:([^{}]+))?\}")
 """A column in a template: its name, and the characters to trim."""
 _STATELESS: Final = ("utf-16", "utf-32", "utf_16", "utf_32")
+
+
+MAPPABLE: Final = {
+    kind.name.lower(): kind
+    for kind in InteractionKind
+    if kind.name not in ("CONSENT", "RECALL", "MERGE", "DELETE")
+}
+"""Kinds that a mapping may name; the others take back or join, and columns alone cannot say that."""
 
 
 class FormatName(StrEnum):
@@ -140,7 +148,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     consent_basis: str = ""
 
     def __post_init__(self) -> None:
-        _check_names(self.kind, [kind.name.lower() for kind in InteractionKind], "kind")
+        _check_names(self.kind, list(MAPPABLE), "kind")
         _check_names(self.channel, list(ChannelName), "channel")
         _check_names(self.actor.side, list(SideName), "side")
         _check_names(self.actor.role, list(RoleName), "role")
