@@ -178,6 +178,7 @@ def _unknown_value(message: pb.Interaction, number: int) -> Rejected:
         detail=f"{name} is {number}, which is not known" if number else f"{name} is not stated",
         payload=message.SerializeToString(),
         encoded=True,
+        channel=_CHANNELS.get(message.channel),
     )
 
 

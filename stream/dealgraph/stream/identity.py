@@ -36,6 +36,8 @@ class Identities:
     def __init__(self) -> None:
         self._members: dict[NodeRef, frozenset[NodeRef]] = {}
         self._canonical: dict[NodeRef, NodeRef] = {}
+        self.version = 0
+        """Grows whenever ids become one person: what was remembered about people may be old."""
 
     def merge(self, a: NodeRef, b: NodeRef) -> frozenset[NodeRef]:
         """Note that `a` and `b` are one person; return the ids whose canonical id changed."""
@@ -47,6 +49,7 @@ class Identities:
         for ref in together:
             self._members[ref] = together
             self._canonical[ref] = canonical
+        self.version += 1
         return moved
 
     def canonical(self, ref: NodeRef) -> NodeRef:
@@ -56,3 +59,7 @@ class Identities:
     def members(self, ref: NodeRef) -> frozenset[NodeRef]:
         """Return all ids of the person behind `ref`, itself included."""
         return self._members.get(ref) or frozenset((ref,))
+
+    def aliases(self) -> list[tuple[NodeRef, NodeRef]]:
+        """Return (id, first id of the person) for all other ids of people with several, sorted."""
+        return sorted(pair for pair in self._canonical.items() if pair[0] != pair[1])

@@ -68,6 +68,7 @@ class Rejected(Struct, frozen=True):
     """A record that could not be taken in, and why.
 
     `payload` is the record as far as kept: as the source wrote it, or `encoded` as an interaction.
+    `channel` is the way it took place, when known: what may hold voice is not kept without consent.
     """
 
     source: str
@@ -76,6 +77,7 @@ class Rejected(Struct, frozen=True):
     detail: str
     payload: bytes = b""
     encoded: bool = False
+    channel: Channel | None = None
 
 
 class DeadLetter(Struct, frozen=True, array_like=True):
