@@ -234,7 +234,7 @@ def _add_lexicon(drafts: dict[str, _Draft], lexicon: Lexicon) -> None:
         for word in cast("tuple[str, ...]", getattr(lexicon.topics, topic.name.lower())):
             _draft(drafts, word).topics |= topic_set(topic)
     for field in Cues.__struct_fields__:
-        name, _, opening = field.partition("_opening")
+        name = field.removesuffix("_opening")
         bits = Cue[name.upper()]
         words: tuple[str, ...] = getattr(lexicon.cues, field)
         if field.endswith("_opening"):
