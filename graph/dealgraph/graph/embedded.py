@@ -1,0 +1,152 @@
+"""The graph in one SQLite file, for one process with one writer and many readers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from dealgraph.graph.embedded_edges import find_edges, find_edges_between
+from dealgraph.graph.embedded_scans import scan_edges, scan_nodes
+from dealgraph.graph.embedded_schema import EDGE_NOUNS, SCHEMA, VERSION
+from dealgraph.graph.embedded_summaries import (
+    load_opportunities,
+    load_stages,
+    load_tallies,
+    load_timeline,
+    same_people,
+)
+from dealgraph.graph.embedded_values import load_actions, load_nodes, load_versions
+from dealgraph.graph.embedded_writer import GraphWriter
+from dealgraph.graph.model import Action, DecisionSignal, Edge, EdgeKind, Node, NodeKind, NodeRef
+from dealgraph.graph.people import committee_of
+from dealgraph.graph.storage import Database
+from dealgraph.graph.store import (
+    NOW,
+    CommitteeMember,
+    EdgeQuery,
+    GraphBatch,
+    TimelineQuery,
+    check_timeline,
+)
+
+
+class EmbeddedGraph:
+    """A `GraphStore` in a file of its own, or in a `Database` that holds other tables as well.
+
+    Any thread may read and write; writes wait for each other, reads never wait. Raises StorageError.
+    """
+
+    SCHEMA: ClassVar[str] = SCHEMA
+    VERSION: ClassVar[int] = VERSION
+
+    def __init__(self, place: Path | Database) -> None:
+        if isinstance(place, Database):
+            self._database = place
+            self._database.extend(SCHEMA)
+        else:
+            self._database = Database(place, SCHEMA, version=VERSION, durable=False)
+        self._writer = GraphWriter()
+        self._database.on_rollback(self._writer.forget)
+
+    @property
+    def database(self) -> Database:
+        """The file; what is written to it inside `transaction` joins the same commit."""
+        return self._database
+
+    def apply(self, batch: GraphBatch) -> None:
+        """Add a batch, whole or not at all."""
+        with self._database.transaction() as connection:
+            self._writer.write(connection, batch)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Join what is written inside into one commit."""
+        with self._database.transaction():
+            yield
+
+    def position(self) -> int:
+        """Return the highest `position` applied, 0 when there was none."""
+        with self._database.reading() as connection:
+            row = connection.execute("select position from progress").fetchone()
+        return int(row[0]) if row else 0
+
+    def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
+        """Return a node of any kind, or None when it was not known."""
+        return self.nodes([ref], as_of).get(ref)
+
+    def nodes(self, refs: Sequence[NodeRef], as_of: int = NOW) -> dict[NodeRef, Node]:
+        """Return those of `refs` that were known."""
+        with self._database.reading() as connection:
+            return load_nodes(connection, refs, as_of)
+
+    def edges(self, refs: Sequence[NodeRef], query: EdgeQuery) -> list[Edge]:
+        """Return the edges that start or end at any of `refs`, newest first."""
+        with self._database.reading() as connection:
+            return find_edges(connection, refs, query)
+
+    def edges_between(self, refs: Sequence[NodeRef], as_of: int = NOW) -> list[Edge]:
+        """Return the edges that start and end at `refs`, newest first."""
+        with self._database.reading() as connection:
+            return find_edges_between(connection, refs, as_of)
+
+    def actions(self, ids: Sequence[str], as_of: int = NOW) -> dict[str, Action]:
+        """Return those of the actions that were known."""
+        with self._database.reading() as connection:
+            return load_actions(connection, ids, as_of)
+
+    def timeline(self, ref: NodeRef, query: TimelineQuery) -> list[Action]:
+        """Return actions of an opportunity or session, in order; ValueError for other kinds."""
+        check_timeline(ref)
+        with self._database.reading() as connection:
+            return load_timeline(connection, ref, query)
+
+    def stages(self, opportunity: str, as_of: int = NOW) -> list[tuple[int, str]]:
+        """Return (event time, stage) of the opportunity's stage changes that stand, in order."""
+        with self._database.reading() as connection:
+            return load_stages(connection, opportunity, as_of)
+
+    def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
+        """Return the customer's people in an opportunity, most active first."""
+        with self._database.reading() as connection:
+            tallies = load_tallies(connection, opportunity, as_of)
+            canonical = same_people(connection, {tally.contact for tally in tallies}, as_of)
+            return committee_of(tallies, canonical, load_nodes(connection, list(canonical), as_of))
+
+    def same_as(self, refs: Iterable[NodeRef], as_of: int = NOW) -> dict[NodeRef, NodeRef]:
+        """Return for each of `refs`, and for all other ids of the same person, the first id."""
+        with self._database.reading() as connection:
+            return same_people(connection, set(refs), as_of)
+
+    def opportunities_of(self, people: Sequence[NodeRef]) -> list[str]:
+        """Return the opportunities in which any of `people` performed an action."""
+        with self._database.reading() as connection:
+            return load_opportunities(connection, people)
+
+    def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
+        """Return a decision signal as it was known."""
+        with self._database.reading() as connection:
+            versions = load_versions(connection, [signal_id], as_of).get(signal_id)
+        return versions[-1] if versions else None
+
+    def counts(self) -> dict[NodeKind | EdgeKind, int]:
+        """Return the number of nodes and edges per kind, as known now."""
+        with self._database.reading() as connection:
+            rows = connection.execute("select noun, count from tally where count > 0").fetchall()
+        return {
+            EdgeKind(noun - EDGE_NOUNS) if noun > EDGE_NOUNS else NodeKind(noun): count
+            for noun, count in rows
+        }
+
+    def scan_nodes(self, as_of: int = NOW) -> Iterator[Node]:
+        """Yield all nodes of one consistent state, sorted by (kind, id)."""
+        with self._database.reading() as connection:
+            yield from scan_nodes(connection, as_of)
+
+    def scan_edges(self, as_of: int = NOW) -> Iterator[Edge]:
+        """Yield all edges of one consistent state, sorted by (kind, source, target)."""
+        with self._database.reading() as connection:
+            yield from scan_edges(connection, as_of)
+
+    def close(self) -> None:
+        """Close the file; a closed store answers no more."""
+        self._database.close()

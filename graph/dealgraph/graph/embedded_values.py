@@ -1,0 +1,120 @@
+"""How the embedded graph reads values by id: nodes, actions and versions of signals."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from dealgraph.graph.implied import action_node, emotion_node, signal_node
+from dealgraph.graph.model import Action, DecisionSignal, Node, NodeKind, NodeRef
+from dealgraph.graph.schema import IMPLIED_NODES
+
+_decode_action: Final = msgspec.msgpack.Decoder(Action).decode
+_decode_signal: Final = msgspec.msgpack.Decoder(DecisionSignal).decode
+
+
+def as_json(values: Sequence[str] | Sequence[int]) -> str:
+    """Return a list as one parameter for `json_each`."""
+    return msgspec.json.encode(values).decode()
+
+
+def keys_of(connection: sqlite3.Connection, refs: Iterable[NodeRef]) -> dict[int, NodeRef]:
+    """Return by their integers those of `refs` that are long-lived nodes and were ever named."""
+    by_kind: dict[NodeKind, list[str]] = {}
+    for ref in refs:
+        if ref.kind not in IMPLIED_NODES:
+            by_kind.setdefault(ref.kind, []).append(ref.id)
+    found: dict[int, NodeRef] = {}
+    for kind, ids in by_kind.items():
+        rows = connection.execute(_KEYS, (int(kind), as_json(ids)))
+        found.update((key, NodeRef(kind, id_)) for key, id_ in rows)
+    return found
+
+
+def load_nodes(
+    connection: sqlite3.Connection, refs: Sequence[NodeRef], as_of: int
+) -> dict[NodeRef, Node]:
+    """Return those of `refs` that were known."""
+    found: dict[NodeRef, Node] = {}
+    named = [ref.id for ref in refs if ref.kind in (NodeKind.ACTION, NodeKind.EMOTION)]
+    actions = load_actions(connection, named, as_of) if named else {}
+    signals = [ref.id for ref in refs if ref.kind is NodeKind.DECISION_SIGNAL]
+    versions = load_versions(connection, signals, as_of) if signals else {}
+    stored = _stored_nodes(connection, keys_of(connection, refs), as_of)
+    for ref in refs:
+        node = stored.get(ref)
+        if ref.kind is NodeKind.DECISION_SIGNAL and ref.id in versions:
+            node = signal_node(versions[ref.id])
+        elif ref.kind is NodeKind.ACTION and ref.id in actions:
+            node = action_node(actions[ref.id])
+        elif ref.kind is NodeKind.EMOTION and ref.id in actions:
+            node = emotion_node(actions[ref.id])
+        if node is not None:
+            found[ref] = node
+    return found
+
+
+def _stored_nodes(
+    connection: sqlite3.Connection, refs: dict[int, NodeRef], as_of: int
+) -> dict[NodeRef, Node]:
+    keys = as_json(list(refs))
+    attributes: dict[int, dict[str, str]] = {}
+    # In the order of what is known: the last value of a name stays.
+    for key, name, value in connection.execute(_ATTRIBUTES, (as_of, keys, as_of)):
+        attributes.setdefault(key, {})[name] = value
+    return {
+        refs[key]: Node(refs[key], attributes.get(key, {}), valid_from, recorded_at)
+        for key, valid_from, recorded_at in connection.execute(_CLAIMS, (keys, as_of))
+    }
+
+
+def load_actions(
+    connection: sqlite3.Connection, ids: Sequence[str], as_of: int
+) -> dict[str, Action]:
+    """Return those of the actions that were known."""
+    rows = connection.execute(_ACTIONS, {"ids": as_json(ids), "as_of": as_of})
+    return {action.id: action for action in actions_of(rows)}
+
+
+def actions_of(rows: Iterable[tuple[bytes, int | None, int | None]]) -> Iterator[Action]:
+    """Yield the actions of rows (body, recalled at, recall recorded at)."""
+    for body, recalled_at, recorded_at in rows:
+        action = _decode_action(body)
+        if recalled_at is not None and recorded_at is not None:
+            action = structs.replace(
+                action, recalled_at=recalled_at, recall_recorded_at=recorded_at
+            )
+        yield action
+
+
+def load_versions(
+    connection: sqlite3.Connection, ids: Iterable[str], as_of: int
+) -> dict[str, list[DecisionSignal]]:
+    """Return the known versions of signals, in order, for those of which any was known."""
+    versions: dict[str, list[DecisionSignal]] = {}
+    for (body,) in connection.execute(_VERSIONS, (as_json(sorted(ids)), as_of)):
+        version = _decode_signal(body)
+        versions.setdefault(version.id, []).append(version)
+    return versions
+
+
+_KEYS: Final = """
+select key, id from node where kind = ? and id in (select value from json_each(?))"""
+_CLAIMS: Final = """
+select node, min(valid_from), min(recorded_at) from node_claim
+where node in (select value from json_each(?)) and recorded_at <= ? group by node"""
+_ATTRIBUTES: Final = """
+select node, name, value from (
+  select node, name, value,
+    case when confirmed_at <= ? then confirmed_at else recorded_at end as known_at
+  from attribute where node in (select value from json_each(?)) and recorded_at <= ?
+) order by name, known_at, value"""
+_ACTIONS: Final = """
+select a.body, r.at, r.recorded_at from action a
+left join retraction r on r.action = a.id and r.recorded_at <= :as_of
+where a.id in (select value from json_each(:ids)) and a.recorded_at <= :as_of"""
+_VERSIONS: Final = """
+select body from signal where id in (select value from json_each(?)) and recorded_at <= ?
+order by id, recorded_at, key"""

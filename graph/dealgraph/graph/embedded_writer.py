@@ -1,0 +1,352 @@
+"""How a batch gets into the embedded graph.
+
+Most nodes and edges of a batch are known already, because every event names its customer, people,
+opportunity and session again. So what is known of long-lived nodes and edges is kept in bounded
+caches, and a claim that says nothing new never reaches SQL.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, structs
+
+from dealgraph.graph.embedded_schema import EDGE_NOUNS
+from dealgraph.graph.implied import signal_edges
+from dealgraph.graph.model import (
+    OPEN,
+    Action,
+    DecisionSignal,
+    Edge,
+    EdgeKind,
+    Node,
+    NodeKind,
+    NodeRef,
+)
+from dealgraph.graph.schema import check_actor, check_edge, check_node
+from dealgraph.graph.store import GraphBatch, Retraction
+
+_CACHED_NODES: Final = 50_000
+_CACHED_EDGES: Final = 100_000
+_CLAIMS_KEPT: Final = 4
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_signal: Final = msgspec.msgpack.Decoder(DecisionSignal).decode
+
+_Claim = tuple[int, int]
+"""(recorded_at, valid_from): since when what is known."""
+
+_Run = tuple[int, str, int, str]
+"""(node, name, first recorded, value): claims of one value of an attribute, no other between."""
+
+
+class _KnownNode(Struct):
+    """What the writer knows of a node: some claims, and the newest run of each attribute.
+
+    `runs` holds (first recorded, last recorded, value) by name.
+    """
+
+    key: int
+    claims: list[_Claim]
+    runs: dict[str, tuple[int, int, str]]
+
+
+class _KnownEdge(Struct):
+    """What the writer knows of an edge: some claims, and its ends by recorded time."""
+
+    claims: list[_Claim]
+    ends: dict[int, int]
+
+
+class GraphWriter:
+    """Writes batches through one connection; the caller holds the transaction and the lock."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[NodeKind, dict[str, _KnownNode]] = {kind: {} for kind in NodeKind}
+        self._edges: dict[tuple[EdgeKind, NodeRef, NodeRef], _KnownEdge] = {}
+
+    def forget(self) -> None:
+        """Drop what is known: written rows were taken back."""
+        for cache in self._nodes.values():
+            cache.clear()
+        self._edges.clear()
+
+    def write(self, connection: sqlite3.Connection, batch: GraphBatch) -> None:
+        """Write a batch. Raises SchemaError; then, as after any error, the caller rolls back."""
+        # Only between batches: what is evicted must be in the tables.
+        for cache in self._nodes.values():
+            _make_room(cache, _CACHED_NODES)
+        _make_room(self._edges, _CACHED_EDGES)
+        tally: Counter[int] = Counter()
+        self._write_nodes(connection, batch.nodes, tally)
+        self._write_edges(connection, batch.edges, tally)
+        self._write_actions(connection, batch.actions, tally)
+        _write_retractions(connection, batch)
+        for signal in batch.signals:
+            _write_signal(connection, signal, tally)
+        connection.executemany(_ADD_TALLY, [(int(noun), n) for noun, n in tally.items() if n])
+        if batch.position is not None:
+            connection.execute(_SET_POSITION, (batch.position,))
+
+    def _known(self, connection: sqlite3.Connection, kind: NodeKind, id_: str) -> _KnownNode:
+        known = self._nodes[kind].get(id_)
+        if known is None:
+            known = self._nodes[kind][id_] = _load_node(connection, kind, id_)
+        return known
+
+    def _write_nodes(
+        self, connection: sqlite3.Connection, nodes: Sequence[Node], tally: Counter[int]
+    ) -> None:
+        claims: list[tuple[int, int, int]] = []
+        runs: list[_Run] = []
+        confirmed: dict[_Run, int] = {}
+        for node in nodes:
+            ref = node.ref
+            known = self._nodes[ref.kind].get(ref.id)
+            if known is None:
+                check_node(ref)
+                known = self._known(connection, ref.kind, ref.id)
+            claim = (node.recorded_at, node.valid_from)
+            if not _covered(known.claims, claim):
+                tally[ref.kind] += not known.claims
+                _remember(known.claims, claim)
+                claims.append((known.key, *claim))
+            for name, value in node.attributes.items():
+                _take_attribute(known, name, value, node.recorded_at, runs, confirmed)
+        connection.executemany(_ADD_CLAIM, claims)
+        connection.executemany(_ADD_RUN, runs)
+        connection.executemany(_CONFIRM_RUN, [(last, *run) for run, last in confirmed.items()])
+
+    def _write_edges(
+        self, connection: sqlite3.Connection, edges: Sequence[Edge], tally: Counter[int]
+    ) -> None:
+        rows: list[tuple[int, int, int, int, int, int]] = []
+        for edge in edges:
+            triple = (edge.kind, edge.source, edge.target)
+            known = self._edges.get(triple)
+            claim = (edge.recorded_at, edge.valid_from)
+            if known is not None and edge.valid_to == OPEN and _covered(known.claims, claim):
+                continue
+            check_edge(edge)
+            source = self._known(connection, edge.source.kind, edge.source.id).key
+            target = self._known(connection, edge.target.kind, edge.target.id).key
+            if known is None:
+                known = self._edges[triple] = _load_edge(connection, source, edge.kind, target)
+            if _says_nothing_new(known, edge):
+                continue
+            tally[EDGE_NOUNS + edge.kind] += not known.claims
+            _remember(known.claims, claim)
+            if edge.valid_to != OPEN:
+                known.ends[edge.recorded_at] = edge.valid_to
+            rows.append((source, int(edge.kind), target, *claim, edge.valid_to))
+        connection.executemany(_ADD_EDGE, rows)
+
+    def _write_actions(
+        self, connection: sqlite3.Connection, actions: Sequence[Action], tally: Counter[int]
+    ) -> None:
+        if not actions:
+            return
+        before = connection.execute("select coalesce(max(key), 0) from action").fetchone()
+        connection.executemany(
+            _ADD_ACTION, [self._action_row(connection, action) for action in actions]
+        )
+        added = connection.execute(_COUNT_ACTIONS_AFTER, before).fetchone()
+        tally.update(dict(zip(_ACTION_NOUNS, added, strict=True)))
+
+    def _action_row(self, connection: sqlite3.Connection, action: Action) -> tuple[Any, ...]:
+        actor = action.actor
+        if actor is not None:
+            check_actor(actor)
+        emotion = action.emotion
+        return (
+            action.id,
+            action.at,
+            action.recorded_at,
+            self._key(connection, NodeKind.OPPORTUNITY, action.opportunity),
+            self._key(connection, NodeKind.SESSION, action.session),
+            self._key(connection, actor.kind, actor.id) if actor else None,
+            int(action.kind),  # sqlite3 is slow on anything but plain numbers
+            int(action.role),
+            emotion.valence * emotion.confidence if emotion else None,
+            emotion.confidence if emotion else None,
+            _encode(_as_performed(action)),
+        )
+
+    def _key(self, connection: sqlite3.Connection, kind: NodeKind, id_: str) -> int | None:
+        if not id_:
+            return None
+        known = self._nodes[kind].get(id_)
+        return known.key if known else self._known(connection, kind, id_).key
+
+
+def _make_room(cache: dict[Any, Any], bound: int) -> None:
+    """Drop the older half of a full cache; what is in use comes back soon."""
+    if len(cache) >= bound:
+        for key in list(islice(cache, len(cache) // 2)):
+            del cache[key]
+
+
+def _covered(claims: list[_Claim], claim: _Claim) -> bool:
+    """Say whether something as old was already known then."""
+    recorded_at, valid_from = claim
+    for known_recorded, known_from in claims:
+        if known_recorded <= recorded_at and known_from <= valid_from:
+            return True
+    return False
+
+
+def _remember(claims: list[_Claim], claim: _Claim) -> None:
+    claims.append(claim)
+    if len(claims) > _CLAIMS_KEPT:
+        del claims[0]
+
+
+def _says_nothing_new(known: _KnownEdge, edge: Edge) -> bool:
+    end_is_known = edge.valid_to == OPEN or known.ends.get(edge.recorded_at, OPEN) >= edge.valid_to
+    return end_is_known and _covered(known.claims, (edge.recorded_at, edge.valid_from))
+
+
+def _take_attribute(
+    known: _KnownNode,
+    name: str,
+    value: str,
+    recorded_at: int,
+    runs: list[_Run],
+    confirmed: dict[_Run, int],
+) -> None:
+    """Queue what one attribute of a claim changes: a new run, a longer one, or nothing."""
+    newest = known.runs.get(name)
+    if newest is not None:
+        first, last, newest_value = newest
+        if value == newest_value and recorded_at >= first:
+            if recorded_at > last:
+                known.runs[name] = (first, recorded_at, value)
+                confirmed[known.key, name, first, value] = recorded_at
+            return
+    if newest is None or (recorded_at, value) > (newest[1], newest[2]):
+        known.runs[name] = (recorded_at, recorded_at, value)
+    runs.append((known.key, name, recorded_at, value))
+
+
+def _load_node(connection: sqlite3.Connection, kind: NodeKind, id_: str) -> _KnownNode:
+    name = (int(kind), id_)
+    found = connection.execute("select key from node where kind = ? and id = ?", name).fetchone()
+    if found is None:
+        added = connection.execute("insert into node (kind, id) values (?, ?)", name)
+        return _KnownNode(added.lastrowid or 0, [], {})
+    claims = connection.execute(_CLAIMS_OF, (*found, _CLAIMS_KEPT)).fetchall()
+    runs = connection.execute(_RUNS_OF, found).fetchall()
+    newest = {name: (first, last, value) for name, first, last, value in runs}
+    return _KnownNode(found[0], claims, newest)
+
+
+def _load_edge(
+    connection: sqlite3.Connection, source: int, kind: EdgeKind, target: int
+) -> _KnownEdge:
+    rows = connection.execute(_CLAIMS_OF_EDGE, (source, int(kind), target)).fetchall()
+    claims = [(recorded_at, valid_from) for recorded_at, valid_from, _ in rows]
+    ends = {recorded_at: valid_to for recorded_at, _, valid_to in rows if valid_to != OPEN}
+    return _KnownEdge(claims, ends)
+
+
+def _as_performed(action: Action) -> Action:
+    """Return the action without what became of it later: retractions are facts of their own."""
+    if action.recalled_at == OPEN:
+        return action
+    return structs.replace(action, recalled_at=OPEN, recall_recorded_at=OPEN)
+
+
+def _write_retractions(connection: sqlite3.Connection, batch: GraphBatch) -> None:
+    recalled = [
+        Retraction(action.id, action.recalled_at, action.recall_recorded_at)
+        for action in batch.actions
+        if action.recalled_at != OPEN
+    ]
+    connection.executemany(
+        _ADD_RETRACTION, [(r.action, r.recorded_at, r.at) for r in (*batch.retractions, *recalled)]
+    )
+
+
+def _write_signal(
+    connection: sqlite3.Connection, signal: DecisionSignal, tally: Counter[int]
+) -> None:
+    rows = connection.execute(_VERSIONS_OF, (signal.id,)).fetchall()
+    versions = [_decode_signal(body) for (body,) in rows]
+    if signal in versions:
+        return
+    connection.execute(
+        _ADD_SIGNAL,
+        (
+            signal.id,
+            signal.recorded_at,
+            signal.at,
+            signal.opportunity,
+            signal.session,
+            _encode(signal),
+        ),
+    )
+    connection.executemany(_ADD_EVIDENCE, [(action, signal.id) for action in signal.evidence])
+    tally[NodeKind.DECISION_SIGNAL] += not versions
+    if versions:
+        tally.subtract(EDGE_NOUNS + edge.kind for edge in signal_edges(versions))
+    versions.append(signal)
+    versions.sort(key=lambda version: version.recorded_at)
+    tally.update(EDGE_NOUNS + edge.kind for edge in signal_edges(versions))
+
+
+_ACTION_NOUNS: Final = (
+    NodeKind.ACTION,
+    NodeKind.EMOTION,
+    EDGE_NOUNS + EdgeKind.EXPRESSES,
+    EDGE_NOUNS + EdgeKind.ABOUT,
+    EDGE_NOUNS + EdgeKind.PART_OF,
+    EDGE_NOUNS + EdgeKind.PERFORMED,
+)
+_COUNT_ACTIONS_AFTER: Final = """
+select count(*), count(weight), count(weight), count(opportunity), count(session), count(actor)
+from action where key > ?"""
+_ADD_CLAIM: Final = """
+insert into node_claim (node, recorded_at, valid_from)
+select ?1, ?2, ?3 where not exists (
+  select 1 from node_claim where node = ?1 and recorded_at <= ?2 and valid_from <= ?3)
+on conflict (node, recorded_at) do update set valid_from = min(valid_from, excluded.valid_from)"""
+_CLAIMS_OF: Final = """
+select recorded_at, valid_from from node_claim where node = ? order by recorded_at limit ?"""
+_ADD_RUN: Final = """
+insert into attribute (node, name, recorded_at, value, confirmed_at)
+select ?1, ?2, ?3, ?4, ?3 where not exists (
+  select 1 from attribute where node = ?1 and name = ?2 and value = ?4
+  and recorded_at <= ?3 and confirmed_at >= ?3)"""
+_CONFIRM_RUN: Final = """
+update attribute set confirmed_at = ? where node = ? and name = ? and recorded_at = ? and value = ?"""
+_RUNS_OF: Final = """
+select name, recorded_at, confirmed_at, value from attribute where node = ?
+order by confirmed_at, value"""
+_ADD_EDGE: Final = """
+insert into edge (source, kind, target, recorded_at, valid_from, valid_to) values (?, ?, ?, ?, ?, ?)
+on conflict (source, kind, target, recorded_at) do update
+set valid_from = min(valid_from, excluded.valid_from), valid_to = max(valid_to, excluded.valid_to)"""
+_CLAIMS_OF_EDGE: Final = """
+select recorded_at, valid_from, valid_to from edge where source = ? and kind = ? and target = ?
+order by recorded_at"""
+_ADD_ACTION: Final = """
+insert into action
+(id, at, recorded_at, opportunity, session, actor, kind, role, valence, weight, body)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing"""
+_ADD_RETRACTION: Final = """
+insert into retraction (action, recorded_at, at) values (?, ?, ?)
+on conflict (action) do update set recorded_at = excluded.recorded_at, at = excluded.at
+where (excluded.recorded_at, excluded.at) < (recorded_at, at)"""
+_VERSIONS_OF: Final = "select body from signal where id = ? order by recorded_at, key"
+_ADD_SIGNAL: Final = """
+insert into signal (id, recorded_at, at, opportunity, session, body) values (?, ?, ?, ?, ?, ?)"""
+_ADD_EVIDENCE: Final = "insert or ignore into evidence (action, signal) values (?, ?)"
+_ADD_TALLY: Final = """
+insert into tally (noun, count) values (?, ?)
+on conflict (noun) do update set count = count + excluded.count"""
+_SET_POSITION: Final = """
+insert into progress (only, position) values (0, ?)
+on conflict (only) do update set position = max(position, excluded.position)"""
