@@ -6,6 +6,7 @@ it as a `Gap`.
 """
 
 import asyncio
+import itertools
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,7 @@ class AlertHub:
         self._changed = asyncio.Event()
         self._progress = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._readers = itertools.count()
         self._live: dict[int, int] = {}
         self._stopping = False
         metrics.alert_backlog.set_function(self._backlog)
@@ -139,13 +141,15 @@ class AlertHub:
     ) -> AsyncIterator[Entry | Gap | Beat]:
         """Yield the alerts after `start` that are `wanted`, for ever, in order.
 
-        What was there at the start is history and is yielded whole, whatever the backlog.
+        The first item is a beat, so that a client can resume from its very start. What was there at
+        the start is history and is yielded whole, whatever the backlog.
         """
         cursor, history = start, self._newest.offset
-        reader = max(self._live, default=0) + 1
+        reader = next(self._readers)
         beat_at = self._loop.time() + idle_seconds
         self._metrics.alert_subscribers.inc()
         try:
+            yield Beat(start)
             while True:
                 self._live[reader] = max(cursor.offset, history)
                 if self._stopping:
@@ -167,7 +171,7 @@ class AlertHub:
                     beat_at = self._loop.time() + idle_seconds
                     yield Beat(cursor)
         finally:
-            del self._live[reader]
+            self._live.pop(reader, None)
             self._metrics.alert_subscribers.dec()
 
     async def after(self, offset: int, limit: int = _BATCH) -> list[Entry]:

@@ -100,8 +100,9 @@ class Client:
         attempt = 0
         while True:
             request = alert_service_pb2.StreamAlertsRequest(filter=wanted, start=start)
+            call = self.alert.StreamAlerts(request)
             try:
-                for response in self.alert.StreamAlerts(request, wait_for_ready=False):
+                for response in call:
                     attempt = 0
                     token = _token(response)
                     if response.HasField("alert"):
@@ -112,6 +113,8 @@ class Client:
                     on_token(token)
             except grpc.RpcError as error:
                 attempt = self._pause(error, attempt, on_break)
+            finally:
+                call.cancel()
 
     def _retried(
         self, call: Callable[[], ingest_service_pb2.PublishResponse]

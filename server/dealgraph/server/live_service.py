@@ -12,7 +12,7 @@ from dealgraph.api.v1 import (
 from dealgraph.server.alert_hub import AlertHub, Entry
 from dealgraph.server.alert_messages import AlertMessages
 from dealgraph.server.commit_queue import CommitQueue
-from dealgraph.server.errors import check_tenant, invalid, stopping
+from dealgraph.server.errors import check_tenant, invalid
 from dealgraph.server.tokens import ResumePoint
 from dealgraph.stream import codec
 from dealgraph.stream.alerts import Alert

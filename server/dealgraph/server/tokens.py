@@ -83,6 +83,8 @@ class Tokens:
             raw = base64.b64decode(token.encode(), altchars=b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError):
             raise _refused(field) from None
+        if base64.urlsafe_b64encode(raw).decode() != token:
+            raise _refused(field)  # the same bytes in another spelling
         signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._signature(purpose, bound, body)):
             raise _refused(field)
