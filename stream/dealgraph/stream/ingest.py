@@ -1,0 +1,256 @@
+"""The gate of ingest: validate, check consent, store, and only then acknowledge.
+
+What is refused for lack of consent is counted and kept nowhere. What cannot be taken in for another
+reason becomes a dead letter, whose payload is kept only where consent allows it.
+"""
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from dealgraph.graph.model import NodeKind
+from dealgraph.stream import codec
+from dealgraph.stream.consent import EXPLANATIONS, ConsentPolicy
+from dealgraph.stream.interaction import (
+    ConsentChange,
+    DeadLetter,
+    Interaction,
+    Merge,
+    Purpose,
+    Reason,
+    Rejected,
+    action_id,
+)
+from dealgraph.stream.log import Appended, EventLog, NewRecord, Topic
+from dealgraph.stream.meter import Meter
+from dealgraph.stream.receipts import Outcome, Receipt, RequestReusedError, Requests
+from dealgraph.stream.registry import Registry
+from dealgraph.stream.validation import Limits, check
+
+__all__ = ["MAX_PAYLOAD", "Gate", "Outcome", "Receipt", "RequestReusedError", "dead_letter"]
+
+MAX_PAYLOAD: Final = 64 * 1024
+"""Most bytes of a record that a dead letter keeps."""
+
+_MAX_NOTE: Final = 1_000
+
+
+class Gate:
+    """Takes interactions of one tenant in. Safe for use by several threads."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        tenant: str,
+        policy: ConsentPolicy,
+        limits: Limits,
+        clock: Callable[[], int],
+        meter: Meter,
+    ) -> None:
+        self._log = log
+        self._tenant = tenant
+        self._policy = policy
+        self._limits = limits
+        self._clock = clock
+        self._meter = meter
+        self._registry = Registry(log, policy)
+        self._requests = Requests(log)
+        self._lock = threading.RLock()
+
+    def publish(
+        self, items: Sequence[Interaction | Rejected], *, keep_rejected: bool = True
+    ) -> list[Receipt]:
+        """Take items in, in one commit, and return a receipt for each.
+
+        An item sees the consent that items before it state. Without `keep_rejected` no dead letters
+        are made. Raises StorageError when nothing could be stored; then nothing was.
+        """
+        # The log's lock comes first: callers may hold it already, around several calls.
+        with self._log.transaction(Topic.INTERACTIONS), self._lock:
+            self._registry.refresh()
+            batch = _Batch(self._clock())
+            for item in items:
+                self._take(batch, item)
+            self._store(batch)
+            letters = self._keep(batch) if keep_rejected else []
+        self._measure(batch, letters)
+        return batch.receipts
+
+    def publish_once(
+        self, request_id: str, digest: bytes, items: Sequence[Interaction | Rejected]
+    ) -> list[Receipt]:
+        """Publish as `publish`; the same request again changes nothing and gets the same receipts.
+
+        `digest` stands for the body. The newest 100,000 requests are remembered. Raises
+        RequestReusedError when `request_id` came before with another body.
+        """
+        with self._log.transaction(Topic.REQUESTS), self._lock:
+            receipts = self._requests.answer(request_id, digest, items)
+            if receipts is None:
+                receipts = self.publish(items)
+                self._requests.keep(request_id, digest, self._clock(), receipts)
+        return receipts
+
+    def _take(self, batch: "_Batch", item: Interaction | Rejected) -> None:
+        """Settle an item that is refused, and let an item that is not wait to be stored."""
+        if isinstance(item, Rejected):
+            batch.reject(self._withheld(item))
+            return
+        id_ = action_id(item.source, item.native_id, item.part)
+        rejected = check(item, self._tenant, batch.now, self._limits)
+        refusal = self._registry.refusal(item, Purpose.CAPTURE)
+        if rejected is not None:
+            kept = refusal is None and rejected.reason is not Reason.OTHER_TENANT
+            batch.reject(
+                replace(rejected, payload=_payload(item) if kept else b"", encoded=True), id_
+            )
+        elif refusal is not None:
+            batch.refuse(item.source, id_, refusal)
+        else:
+            try:
+                record = self._record(item, id_, batch.now)
+            except ValueError:
+                batch.reject(_rejected(item, Reason.BAD_ENCODING, "holds half a character"), id_)
+                return
+            batch.wait(item, record)
+            if isinstance(item.detail, ConsentChange | Merge):
+                self._store(batch)
+
+    def _record(self, item: Interaction, id_: str, now: int) -> NewRecord:
+        recorded_at = item.recorded_at if 0 < item.recorded_at <= now else now
+        stored = replace(item, tenant=self._tenant, recorded_at=recorded_at)
+        digest, body = codec.interaction_to_record(stored)
+        return NewRecord(id_, digest, now, body)
+
+    def _store(self, batch: "_Batch") -> None:
+        """Append what waits, and let consent and merges take effect."""
+        outcomes = self._log.append(Topic.INTERACTIONS, [record for _, _, record in batch.waiting])
+        for (index, item, record), outcome in zip(batch.waiting, outcomes, strict=True):
+            if outcome is Appended.STORED:
+                batch.settle(index, item.source, Receipt(Outcome.ACCEPTED, record.id))
+                if isinstance(item.detail, ConsentChange | Merge):
+                    self._registry.add(item, record)
+            elif outcome is Appended.DUPLICATE:
+                batch.settle(index, item.source, Receipt(Outcome.DUPLICATE, record.id))
+            else:
+                detail = "an interaction with this source, native_id and part has another body"
+                rejected = _rejected(item, Reason.ID_REUSED, detail)
+                batch.reject(rejected, record.id, index)
+        batch.waiting.clear()
+
+    def _withheld(self, rejected: Rejected) -> Rejected:
+        """Take the payload from a record that may hold what nobody consented to."""
+        channel = rejected.channel
+        if channel is None:
+            kept = not rejected.encoded
+        else:
+            kept = self._policy.covers(NodeKind.REP, channel, Purpose.CAPTURE)
+        return rejected if kept else replace(rejected, payload=b"")
+
+    def _keep(self, batch: "_Batch") -> list[Rejected]:
+        """Store dead letters; return those that were new."""
+        letters = [dead_letter(rejected, batch.now) for rejected in batch.rejected]
+        outcomes = self._log.append(
+            Topic.DEAD_LETTERS,
+            [
+                NewRecord(letter.id, b"", batch.now, codec.dead_letter_to_bytes(letter))
+                for letter in letters
+            ],
+        )
+        return [
+            rejected
+            for rejected, outcome in zip(batch.rejected, outcomes, strict=True)
+            if outcome is Appended.STORED
+        ]
+
+    def _measure(self, batch: "_Batch", letters: Sequence[Rejected]) -> None:
+        for (source, outcome), count in batch.outcomes.items():
+            self._meter.ingested(source, outcome.value, count)
+        for refusal, count in batch.refusals.items():
+            self._meter.consent_drops(refusal, count)
+        for (source, reason), count in Counter((r.source, r.reason) for r in letters).items():
+            self._meter.dead_letters(source, reason.value, count)
+
+
+class _Batch:
+    """The items of one call: which wait to be stored, and what became of the others."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.receipts: list[Receipt] = []
+        self.waiting: list[tuple[int, Interaction, NewRecord]] = []
+        self.rejected: list[Rejected] = []
+        self.outcomes: Counter[tuple[str, Outcome]] = Counter()
+        self.refusals: Counter[str] = Counter()
+
+    def wait(self, item: Interaction, record: NewRecord) -> None:
+        self.waiting.append((len(self.receipts), item, record))
+        self.receipts.append(_PENDING)
+
+    def settle(self, index: int, source: str, receipt: Receipt) -> None:
+        self.receipts[index] = receipt
+        self.outcomes[source, receipt.outcome] += 1
+
+    def refuse(self, source: str, id_: str, refusal: str) -> None:
+        self.receipts.append(_PENDING)
+        self.refusals[refusal] += 1
+        receipt = Receipt(Outcome.REJECTED, id_, Reason.NO_CONSENT.value, EXPLANATIONS[refusal])
+        self.settle(len(self.receipts) - 1, source, receipt)
+
+    def reject(self, rejected: Rejected, id_: str = "", index: int | None = None) -> None:
+        if index is None:
+            index = len(self.receipts)
+            self.receipts.append(_PENDING)
+        rejected = replace(
+            rejected,
+            source=_note(rejected.source),
+            position=_note(rejected.position),
+            detail=_note(rejected.detail),
+        )
+        if rejected.reason is not Reason.NO_CONSENT:
+            self.rejected.append(rejected)
+        receipt = Receipt(Outcome.REJECTED, id_, rejected.reason.value, rejected.detail)
+        self.settle(index, rejected.source, receipt)
+
+
+_PENDING: Final = Receipt(Outcome.REJECTED, "")
+
+
+def dead_letter(rejected: Rejected, recorded_at: int) -> DeadLetter:
+    """Return the dead letter of a rejected record; the same record has the same one again."""
+    parts = (rejected.source, rejected.position, rejected.reason.value, rejected.detail)
+    name = hashlib.sha256("\x1f".join(parts).encode())
+    name.update(rejected.payload)
+    return DeadLetter(
+        id=name.hexdigest()[:32],
+        source=rejected.source,
+        position=rejected.position,
+        reason=rejected.reason,
+        detail=rejected.detail,
+        recorded_at=recorded_at,
+        payload=rejected.payload[:MAX_PAYLOAD],
+        encoded=rejected.encoded,
+        truncated=not 0 < len(rejected.payload) <= MAX_PAYLOAD,
+    )
+
+
+def _rejected(item: Interaction, reason: Reason, detail: str) -> Rejected:
+    position = item.provenance.position or item.native_id
+    return Rejected(item.source, position, reason, detail, _payload(item), True, item.channel)
+
+
+def _payload(item: Interaction) -> bytes:
+    """Return an interaction as bytes; nothing when the contract cannot hold it."""
+    try:
+        return codec.interaction_to_bytes(item)
+    except ValueError:
+        return b""
+
+
+def _note(text: str) -> str:
+    """Return a text in a form and length that can be stored and sent."""
+    return text[:_MAX_NOTE].encode("utf-8", "replace").decode()
