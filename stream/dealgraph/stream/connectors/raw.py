@@ -144,6 +144,12 @@ def lines(file: RawFile) -> Iterator[Line]:
     yield from splitter.finish()
 
 
+def kept_lines(kept: bytes) -> Iterator[Line]:
+    """Yield the lines of what a dead letter kept."""
+    for number, piece in enumerate(kept.splitlines(keepends=True), 1):
+        yield Line(piece, number, 0)
+
+
 class _Splitter:
     """Cuts chunks into lines; of a line that is too long it keeps only the head."""
 
@@ -198,6 +204,26 @@ def decode(raw: bytes, encoding: str) -> str:
     except UnicodeError as error:
         at = error.start if isinstance(error, UnicodeDecodeError) else 0
         raise RecordError(Reason.BAD_ENCODING, f"not {encoding} at byte {at}") from error
+
+
+class Encoding:
+    """Decides once per file between UTF-8 and GB18030, by the first bytes that are not ASCII."""
+
+    def __init__(self) -> None:
+        self._name = ""
+
+    def decode(self, raw: bytes) -> str:
+        """Return the text of `raw`. Raises RecordError (BAD_ENCODING)."""
+        if self._name or raw.isascii():
+            return decode(raw, self._name or "utf-8")
+        for name in ("utf-8", "gb18030"):
+            try:
+                text = raw.decode(name)
+            except UnicodeDecodeError:
+                continue
+            self._name = name
+            return text
+        raise RecordError(Reason.BAD_ENCODING, "neither utf-8 nor gb18030")
 
 
 def decode_json(raw: bytes | str) -> Any:

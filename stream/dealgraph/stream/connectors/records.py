@@ -21,6 +21,7 @@ from dealgraph.stream.connectors.raw import (
     RecordError,
     decode,
     decode_json,
+    kept_lines,
     lines,
 )
 from dealgraph.stream.connectors.xes import xes_events
@@ -80,8 +81,7 @@ def read_kept(kept: bytes, name: str, row: int, mapping: Mapping) -> Record:
     """Read again what the dead letter of record `row` of the file `name` kept."""
     if format_of(name, mapping) is not FormatName.CSV:
         return _json(Line(kept, row, 0), "utf-8")
-    pieces = [Line(piece, number, 0) for number, piece in enumerate(kept.splitlines(True), row - 1)]
-    rows = _rows(iter(pieces), mapping, mapping.encoding)
+    rows = _rows(kept_lines(kept), mapping, mapping.encoding)
     first = next(rows, None)
     found = first if mapping.columns else next(rows, None)
     if first is None or found is None:

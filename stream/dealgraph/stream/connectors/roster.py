@@ -127,6 +127,10 @@ class Roster:
             return Person(name=label)
         return _person(found, person_id("", found.id), label)
 
+    def knows(self, label: str) -> bool:
+        """Say whether somebody has this label."""
+        return normal_label(label) in self._by_label
+
     def person(self, source: str, native_id: str, name: str = "") -> Person | None:
         """Return the person with a native id at a source, None when nobody stated who that is."""
         key = person_id(source, native_id)

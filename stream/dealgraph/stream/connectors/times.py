@@ -29,6 +29,11 @@ def datetime_ms(moment: datetime, zone: timezone = UTC) -> int:
     return (moment - _EPOCH) // _MS
 
 
+def iso_text(ms: int) -> str:
+    """Return a time as `iso_ms` reads it."""
+    return (_EPOCH + ms * _MS).isoformat()
+
+
 def clock_ms(text: str) -> int:
     """Return `hh:mm:ss.mmm` as a length in ms; hours and fraction may be missing, `,` is a point."""
     found = _CLOCK.fullmatch(text.strip())
