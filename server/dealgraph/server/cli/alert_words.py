@@ -1,0 +1,117 @@
+"""Alerts as people read them: how severe, what, who, why, what to do, and the words it rests on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import grpc
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dealgraph.api.v1 import alert_pb2, graph_service_pb2, graph_service_pb2_grpc
+from dealgraph.graph.model import Severity, SignalKind, SignalState
+from dealgraph.server.cli.terminal import moment
+
+_KINDS: Final[Mapping[SignalKind, str]] = {
+    SignalKind.COMPETITOR_RATE: "Competitors come up often",
+    SignalKind.PRICE_SENSITIVITY: "Price talk while the mood falls",
+    SignalKind.DELIVERY_CONCERN_RECURRENCE: "A delivery concern keeps coming back",
+    SignalKind.DELIVERY_COMMITMENT: "The customer makes delivery its own",
+}
+_STATES: Final[Mapping[SignalState, str]] = {
+    SignalState.UPDATED: "stronger now",
+    SignalState.CLEARED: "over",
+    SignalState.REVISED: "revised by late information",
+    SignalState.RETRACTED: "withdrawn: late information took away what it rested on",
+}
+_STYLES: Final[Mapping[Severity, str]] = {
+    Severity.INFO: "cyan",
+    Severity.WARNING: "yellow",
+    Severity.CRITICAL: "bold red",
+}
+_LONGEST_QUOTE: Final = 160
+_ANSWER_SECONDS: Final = 5.0
+
+
+class Quote(NamedTuple):
+    """What somebody said or wrote, when, in ms since 1970 UTC."""
+
+    who: str
+    at: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.who}, {moment(self.at)}: “{self.text}”"
+
+
+def title(alert: alert_pb2.Alert) -> str:
+    """Return what an alert says, in a few words."""
+    kind = _KINDS[SignalKind(alert.kind)]
+    state = _STATES.get(SignalState(alert.state))
+    return f"{kind} ({state})" if state else kind
+
+
+def is_withdrawn(alert: alert_pb2.Alert) -> bool:
+    """Say whether late information took away what the alert rested on."""
+    return SignalState(alert.state) is SignalState.RETRACTED
+
+
+def severity_style(alert: alert_pb2.Alert) -> str:
+    """Return the style in which rich shows the severity of an alert."""
+    return "dim" if is_withdrawn(alert) else _STYLES[Severity(alert.severity)]
+
+
+def bare_id(person: str) -> str:
+    """Return the id of a person without its namespace."""
+    return person.partition(":")[2] or person
+
+
+def render_alert(alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> RenderableType:
+    """Return an alert as some lines for a console."""
+    head = Text.assemble(
+        (f"{Severity(alert.severity).name:<9}", severity_style(alert)),
+        (title(alert), "bold"),
+        (f"  {moment(alert.occurred_at_ms)}", "dim"),
+    )
+    facts = [
+        ("deal", " · ".join(filter(None, (alert.customer_id, alert.opportunity_id)))),
+        ("session", alert.session_id),
+        ("rep", bare_id(alert.rep_id)),
+        ("why", alert.explanation),
+        ("do", "" if is_withdrawn(alert) else alert.suggestion),
+    ]
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(style="dim", min_width=9, justify="right")
+    rows.add_column()
+    for name, fact in facts:
+        if fact:
+            rows.add_row(name, Text(fact))
+    for index, quote in enumerate(quotes):
+        rows.add_row("said" if index == 0 else "", Text(str(quote)))
+    return Group(head, rows)
+
+
+def quotes_of(
+    graph: graph_service_pb2_grpc.GraphServiceStub, action_ids: Sequence[str]
+) -> list[Quote]:
+    """Fetch what was said in these actions, in their order; those that cannot be had are left out."""
+    found: list[Quote] = []
+    for action_id in action_ids:
+        ref = graph_service_pb2.NodeRef(kind=graph_service_pb2.NODE_KIND_ACTION, id=action_id)
+        request = graph_service_pb2.GetNodeRequest(ref=ref)
+        try:
+            node = graph.GetNode(request, timeout=_ANSWER_SECONDS).node
+        except grpc.RpcError:
+            continue  # an alert without its words is better than none
+        text = node.attributes.get("text", "")
+        if text:
+            who = node.attributes.get("speaker") or bare_id(
+                node.attributes.get("actor", "somebody")
+            )
+            found.append(Quote(who, node.valid_from_ms, _shortened(text)))
+    return found
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"

@@ -1,0 +1,46 @@
+"""`dealgraph rebuild`: makes the graph anew from the log."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from dealgraph.server.cli.clock import now_ms
+from dealgraph.server.cli.command import FILE, FOLDER, Command, CommandError
+from dealgraph.server.cli.terminal import console
+from dealgraph.server.compose import forget_graph, open_embedded
+from dealgraph.server.settings import load
+from dealgraph.stream.meter import SilentMeter
+
+_HELP: Final = """
+Make the graph of a data directory anew from its log, and print the graph hash.
+
+The same log always gives the same graph and so the same hash, on any machine. Use it after a new
+version of the rules, after damage to graph.db, or to check that a copy is whole. What people decided
+about alerts is kept. Stop the server on that directory first.
+"""
+
+
+@click.command(
+    cls=Command,
+    help=_HELP,
+    examples=(("make the graph anew and print its hash", "dealgraph rebuild --data ./mydata"),),
+)
+@click.option("--data", required=True, type=FOLDER, help="The data directory.")
+@click.option("--settings", "file", type=FILE, help="A TOML file with settings.")
+def COMMAND(data: Path, file: Path | None) -> int:  # noqa: N802
+    """Make the graph anew."""
+    if not (data / "log.db").exists():
+        raise CommandError(
+            f"{data} holds no log. Name the directory that `serve` or `import` filled."
+        )
+    settings = load(file)
+    forget_graph(data)
+    embedded = open_embedded(data, settings, now_ms, SilentMeter())
+    try:
+        with console(stderr=True).status("Reading the log …"):
+            embedded.runner.run_to_end()
+        click.echo(graph_hash(embedded.graph))
+    finally:
+        embedded.close()
+    return 0
