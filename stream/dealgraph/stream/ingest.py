@@ -4,7 +4,6 @@ What is refused for lack of consent is counted and kept nowhere. What cannot be 
 reason becomes a dead letter, whose payload is kept only where consent allows it.
 """
 
-import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,9 +14,9 @@ from msgspec.structs import replace
 from dealgraph.graph.model import NodeKind
 from dealgraph.stream import codec
 from dealgraph.stream.consent import EXPLANATIONS, ConsentPolicy
+from dealgraph.stream.dead_letters import dead_letter_record, presentable
 from dealgraph.stream.interaction import (
     ConsentChange,
-    DeadLetter,
     Interaction,
     Merge,
     Purpose,
@@ -31,12 +30,7 @@ from dealgraph.stream.receipts import Outcome, Receipt, RequestReusedError, Requ
 from dealgraph.stream.registry import Registry
 from dealgraph.stream.validation import Limits, check
 
-__all__ = ["MAX_PAYLOAD", "Gate", "Outcome", "Receipt", "RequestReusedError", "dead_letter"]
-
-MAX_PAYLOAD: Final = 64 * 1024
-"""Most bytes of a record that a dead letter keeps."""
-
-_MAX_NOTE: Final = 1_000
+__all__ = ["Gate", "Outcome", "Receipt", "RequestReusedError"]
 
 
 class Gate:
@@ -153,14 +147,8 @@ class Gate:
 
     def _keep(self, batch: "_Batch") -> list[Rejected]:
         """Store dead letters; return those that were new."""
-        letters = [dead_letter(rejected, batch.now) for rejected in batch.rejected]
-        outcomes = self._log.append(
-            Topic.DEAD_LETTERS,
-            [
-                NewRecord(letter.id, b"", batch.now, codec.dead_letter_to_bytes(letter))
-                for letter in letters
-            ],
-        )
+        records = [dead_letter_record(rejected, batch.now) for rejected in batch.rejected]
+        outcomes = self._log.append(Topic.DEAD_LETTERS, records)
         return [
             rejected
             for rejected, outcome in zip(batch.rejected, outcomes, strict=True)
@@ -205,12 +193,7 @@ class _Batch:
         if index is None:
             index = len(self.receipts)
             self.receipts.append(_PENDING)
-        rejected = replace(
-            rejected,
-            source=_note(rejected.source),
-            position=_note(rejected.position),
-            detail=_note(rejected.detail),
-        )
+        rejected = presentable(rejected)
         if rejected.reason is not Reason.NO_CONSENT:
             self.rejected.append(rejected)
         receipt = Receipt(Outcome.REJECTED, id_, rejected.reason.value, rejected.detail)
@@ -218,24 +201,6 @@ class _Batch:
 
 
 _PENDING: Final = Receipt(Outcome.REJECTED, "")
-
-
-def dead_letter(rejected: Rejected, recorded_at: int) -> DeadLetter:
-    """Return the dead letter of a rejected record; the same record has the same one again."""
-    parts = (rejected.source, rejected.position, rejected.reason.value, rejected.detail)
-    name = hashlib.sha256("\x1f".join(parts).encode())
-    name.update(rejected.payload)
-    return DeadLetter(
-        id=name.hexdigest()[:32],
-        source=rejected.source,
-        position=rejected.position,
-        reason=rejected.reason,
-        detail=rejected.detail,
-        recorded_at=recorded_at,
-        payload=rejected.payload[:MAX_PAYLOAD],
-        encoded=rejected.encoded,
-        truncated=not 0 < len(rejected.payload) <= MAX_PAYLOAD,
-    )
 
 
 def _rejected(item: Interaction, reason: Reason, detail: str) -> Rejected:
@@ -249,8 +214,3 @@ def _payload(item: Interaction) -> bytes:
         return codec.interaction_to_bytes(item)
     except ValueError:
         return b""
-
-
-def _note(text: str) -> str:
-    """Return a text in a form and length that can be stored and sent."""
-    return text[:_MAX_NOTE].encode("utf-8", "replace").decode()
