@@ -94,7 +94,7 @@ class Lexicon(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Entry(NamedTuple):
-    """What a match means; `length` in characters, `starts`/`ends` ask for a word boundary there."""
+    """What a match means; `length` in bytes, `starts`/`ends` ask for a word boundary there."""
 
     length: int
     starts: bool
@@ -103,13 +103,6 @@ class Entry(NamedTuple):
     topics: int
     valence: float
     arousal: float
-
-
-class Match(NamedTuple):
-    """An entry found at `start`."""
-
-    start: int
-    entry: Entry
 
 
 def read_lexicon(raw: bytes, name: str) -> Lexicon:
@@ -144,6 +137,15 @@ def normalise(text: str) -> str:
     return low if low.isascii() else low.replace("’", "'").replace("？", "?").replace("！", "!")
 
 
+def spell(low: str) -> str:
+    """Return normalised text in the letters of the automaton: one per UTF-8 byte.
+
+    The automaton searches its branches one by one; thousands of Chinese first characters make that slow,
+    bytes branch 256 ways at most: 1.7 instead of 4.5 µs for 52 characters. Lengths and positions count bytes.
+    """
+    return low if low.isascii() else low.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
 def digest(parts: Iterable[object]) -> str:
     """Return a short digest of values: 12 hexadecimal digits."""
     return hashlib.sha256(msgspec.json.encode(list(parts), order="sorted")).hexdigest()[:12]
@@ -168,7 +170,7 @@ def build_automaton(
 def find(automaton: ahocorasick.Automaton, text: str) -> list[tuple[int, int, Entry]]:
     """Return (start, end, entry) of the matches in order, without those inside a longer match.
 
-    `text` is normalised; `end` is exclusive. One pass: matches arrive by their end, for the same end the
+    `text` is spelt; `end` is exclusive. One pass: matches arrive by their end, for the same end the
     longest first, so starts on the stack always increase.
     """
     stack: list[tuple[int, int, Entry]] = []
@@ -205,12 +207,12 @@ class _Draft:
         self.open_ended = False
 
     def entry(self, word: str) -> Entry:
-        """Return the entry for the normalised `word` without what it takes over from others."""
+        """Return the entry for the spelt `word` without what it takes over from others."""
         return Entry(
             length=len(word),
             starts=word[0] in WORD,
             ends=word[-1] in WORD and not self.open_ended,
-            cues=self.cues,
+            cues=int(self.cues),
             topics=self.topics,
             valence=self.valence or 0.0,
             arousal=self.arousal or 0.0,
@@ -218,7 +220,7 @@ class _Draft:
 
 
 def _draft(drafts: dict[str, _Draft], raw: str) -> _Draft:
-    word = normalise(raw).strip()
+    word = spell(normalise(raw).strip())
     open_ended = len(word) > 1 and word.endswith("*")
     if open_ended:
         word = word[:-1]
