@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from dealgraph.graph.embedded_edges import find_edges, find_edges_between
 from dealgraph.graph.embedded_scans import scan_edges, scan_nodes
@@ -25,6 +25,7 @@ from dealgraph.graph.store import (
     CommitteeMember,
     EdgeQuery,
     GraphBatch,
+    Retraction,
     TimelineQuery,
     check_timeline,
 )
@@ -122,6 +123,12 @@ class EmbeddedGraph:
         with self._database.reading() as connection:
             return load_opportunities(connection, people)
 
+    def pending_retractions(self) -> list[Retraction]:
+        """Return the retractions whose action has not come yet, by id."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_PENDING_RETRACTIONS).fetchall()
+        return [Retraction(*row) for row in rows]
+
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
         """Return a decision signal as it was known."""
         with self._database.reading() as connection:
@@ -150,3 +157,8 @@ class EmbeddedGraph:
     def close(self) -> None:
         """Close the file; a closed store answers no more."""
         self._database.close()
+
+
+_PENDING_RETRACTIONS: Final = """
+select action, at, recorded_at from retraction r
+where not exists (select 1 from action a where a.id = r.action) order by action"""

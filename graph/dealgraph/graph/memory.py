@@ -242,6 +242,15 @@ class MemoryGraph:
         actions = self._known_actions(NOW)
         return sorted({a.opportunity for a in actions if a.actor in people and a.opportunity})
 
+    def pending_retractions(self) -> list[Retraction]:
+        """Return the retractions whose action has not come yet, by id."""
+        with self._open():
+            return [
+                min(retractions, key=lambda r: (r.recorded_at, r.at))
+                for id_, retractions in sorted(self._retractions.items())
+                if id_ not in self._actions
+            ]
+
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
         """Return a decision signal as it was known."""
         with self._open():

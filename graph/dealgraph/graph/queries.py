@@ -1,0 +1,173 @@
+"""Questions that walk through the graph, asked of any store. Every step is one question to the port."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from dealgraph.graph.implied import holds_within
+from dealgraph.graph.model import Edge, EdgeKind, Node, NodeKind, NodeRef
+from dealgraph.graph.paths import find_paths
+from dealgraph.graph.schema import PERSONS
+from dealgraph.graph.store import NOW, EdgeQuery, GraphStore
+
+__all__ = [
+    "AROUND",
+    "Neighborhood",
+    "NeighborhoodQuery",
+    "export",
+    "find_paths",
+    "neighborhood",
+    "other_ids",
+]
+
+_MANY: Final = frozenset({NodeKind.ACTION, NodeKind.EMOTION})
+"""Kinds that yield to others when there is no room for all."""
+
+_PASSED_PER_HOP: Final = 1000
+"""How many nodes of kinds not asked for are walked through in one hop."""
+
+
+class NeighborhoodQuery(Struct, frozen=True):
+    """What lies within `hops` edges, walked along edges that held in [since, before).
+
+    `before` 0 means no bound, None all kinds. Under `node_limit` the nearest nodes stay; at equal
+    distance the long-lived ones, then the newest. Nodes of other than `node_kinds` are walked through
+    but left out.
+    """
+
+    hops: int = 2
+    since: int = 0
+    before: int = 0
+    node_limit: int = 200
+    node_kinds: frozenset[NodeKind] | None = None
+    edge_kinds: frozenset[EdgeKind] | None = None
+    as_of: int = NOW
+
+
+AROUND: Final = NeighborhoodQuery()
+"""Two hops, as known now."""
+
+
+class Neighborhood(Struct, frozen=True):
+    """What lies around a node: nodes, nearest first, and the edges between them, newest first.
+
+    `truncated` says that there was more than the query had room for.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    truncated: bool
+
+
+def neighborhood(
+    store: GraphStore, ref: NodeRef, query: NeighborhoodQuery = AROUND
+) -> Neighborhood | None:
+    """Return what lies around `ref`, which comes first, or None when it is not known.
+
+    SAME_AS is followed at no cost, so a person is met under all ids, whatever `edge_kinds` says.
+    """
+    node = store.node(ref, query.as_of)
+    if node is None:
+        return None
+    walk = _Walk(store, query)
+    walk.start(node)
+    for _ in range(query.hops):
+        if not walk.step():
+            break
+    return walk.result()
+
+
+def other_ids(store: GraphStore, ref: NodeRef, as_of: int = NOW) -> tuple[NodeRef, ...]:
+    """Return the other ids of the same person, in order; none for what is no person."""
+    if ref.kind not in PERSONS:
+        return ()
+    return tuple(sorted(other for other in store.same_as([ref], as_of) if other != ref))
+
+
+def export(
+    store: GraphStore,
+    ref: NodeRef | None = None,
+    query: NeighborhoodQuery = AROUND,
+) -> Iterator[Node | Edge]:
+    """Yield the nodes and then the edges around `ref`, or of the whole graph without it."""
+    if ref is None:
+        yield from store.scan_nodes(query.as_of)
+        yield from store.scan_edges(query.as_of)
+    elif around := neighborhood(store, ref, query):
+        yield from around.nodes
+        yield from around.edges
+
+
+class _Walk:
+    """A breadth-first walk: what was met so far, nearest first, and where it goes on."""
+
+    def __init__(self, store: GraphStore, query: NeighborhoodQuery) -> None:
+        self._store = store
+        self._query = query
+        self._edge_query = EdgeQuery(
+            edge_kinds=query.edge_kinds,
+            since=query.since,
+            before=query.before,
+            limit_per_node=query.node_limit + 1,  # one more tells that something is left out
+            as_of=query.as_of,
+        )
+        self._shown: dict[NodeRef, Node] = {}
+        self._met: set[NodeRef] = set()
+        self._frontier: list[NodeRef] = []
+        self._truncated = False
+
+    def start(self, node: Node) -> None:
+        """Begin at a node, under all its ids."""
+        self._shown[node.ref] = node
+        self._met.add(node.ref)
+        self._frontier = [node.ref]
+        self._frontier += self._meet(self._other_ids(self._frontier))
+
+    def step(self) -> bool:
+        """Go one hop further; return whether there is anything left to go to."""
+        if self._truncated and len(self._shown) >= self._query.node_limit:
+            return False
+        newest: dict[NodeRef, int] = {}
+        for edge in self._store.edges(self._frontier, self._edge_query):
+            for end in (edge.source, edge.target):
+                if end not in self._met:
+                    newest[end] = max(newest.get(end, 0), edge.valid_from)
+        nearest = sorted(newest, key=lambda end: (end.kind in _MANY, -newest[end], end))
+        self._frontier = self._meet(nearest)
+        self._frontier += self._meet(self._other_ids(self._frontier))
+        return bool(self._frontier)
+
+    def _other_ids(self, refs: Iterable[NodeRef]) -> list[NodeRef]:
+        people = [ref for ref in refs if ref.kind in PERSONS]
+        same = self._store.same_as(people, self._query.as_of) if people else {}
+        return sorted(ref for ref in same if ref not in self._met)
+
+    def _meet(self, refs: Sequence[NodeRef]) -> list[NodeRef]:
+        """Take in nodes as far as there is room; return those to go on from."""
+        shown = [ref for ref in refs if self._shows(ref)]
+        passed = [ref for ref in refs if not self._shows(ref)]
+        room = self._query.node_limit - len(self._shown)
+        self._truncated |= len(shown) > room or len(passed) > _PASSED_PER_HOP
+        found = self._store.nodes([*shown[:room], *passed[:_PASSED_PER_HOP]], self._query.as_of)
+        self._shown.update((ref, found[ref]) for ref in shown if ref in found)
+        self._met.update(found)
+        return [ref for ref in refs if ref in found]
+
+    def _shows(self, ref: NodeRef) -> bool:
+        return self._query.node_kinds is None or ref.kind in self._query.node_kinds
+
+    def result(self) -> Neighborhood:
+        """Return what was met, with the edges between."""
+        edges = self._store.edges_between(list(self._shown), self._query.as_of)
+        return Neighborhood(
+            nodes=tuple(self._shown.values()),
+            edges=tuple(edge for edge in edges if self._walks(edge)),
+            truncated=self._truncated,
+        )
+
+    def _walks(self, edge: Edge) -> bool:
+        kinds = self._query.edge_kinds
+        return (kinds is None or edge.kind in kinds) and holds_within(
+            edge, self._query.since, self._query.before
+        )
