@@ -14,9 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from dealgraph.graph import embedded
 from dealgraph.graph.embedded import EmbeddedGraph
-from dealgraph.graph.storage import Database
 from dealgraph.graph.store import GraphBatch
 from dealgraph.server.compose import Embedded, open_embedded
 from dealgraph.server.settings import Settings
@@ -104,13 +102,12 @@ def _process(dealgraph: Embedded, batches: list[GraphBatch], keep: int) -> list[
 
 def _floor(path: Path, batches: list[GraphBatch]) -> tuple[int, float, float]:
     """Write the kept batches straight to an empty store."""
-    database = Database(path, embedded.SCHEMA, version=embedded.VERSION, durable=False)
-    graph = EmbeddedGraph(database)
+    graph = EmbeddedGraph(path)
     cpu, wall = process_time(), perf_counter()
     for batch in batches:
         graph.apply(batch)
     cpu, wall = process_time() - cpu, perf_counter() - wall
-    database.close()
+    graph.close()
     return sum(len(batch.actions) for batch in batches), cpu, wall
 
 

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from dealgraph.graph.model import EdgeKind, NodeKind, SignalKind, SignalState
+from dealgraph.graph.store import Counts
 from dealgraph.server import logs
 from dealgraph.server.metrics import Metrics
 
@@ -95,9 +96,9 @@ def test_a_retracted_signal_counts_twice() -> None:
 def test_the_size_of_the_graph_is_asked_for_only_when_it_may_be_old() -> None:
     now, asked = [10_000], [0]
 
-    def counts() -> dict[NodeKind | EdgeKind, int]:
+    def counts() -> Counts:
         asked[0] += 1
-        return {NodeKind.ACTION: 5, EdgeKind.PART_OF: 7}
+        return Counts({NodeKind.ACTION: 5}, {EdgeKind.PART_OF: 7})
 
     shown = Metrics(lambda: now[0], [])
     shown.watch_graph(counts)

@@ -23,6 +23,7 @@ from dealgraph.graph.storage import Database
 from dealgraph.graph.store import (
     NOW,
     CommitteeMember,
+    Counts,
     EdgeQuery,
     GraphBatch,
     Retraction,
@@ -135,14 +136,14 @@ class EmbeddedGraph:
             versions = load_versions(connection, [signal_id], as_of).get(signal_id)
         return versions[-1] if versions else None
 
-    def counts(self) -> dict[NodeKind | EdgeKind, int]:
+    def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""
         with self._database.reading() as connection:
             rows = connection.execute("select noun, count from tally where count > 0").fetchall()
-        return {
-            EdgeKind(noun - EDGE_NOUNS) if noun > EDGE_NOUNS else NodeKind(noun): count
-            for noun, count in rows
-        }
+        return Counts(
+            {NodeKind(noun): count for noun, count in rows if noun < EDGE_NOUNS},
+            {EdgeKind(noun - EDGE_NOUNS): count for noun, count in rows if noun > EDGE_NOUNS},
+        )
 
     def scan_nodes(self, as_of: int = NOW) -> Iterator[Node]:
         """Yield all nodes of one consistent state, sorted by (kind, id)."""

@@ -4,6 +4,7 @@ It keeps every claim it was given and answers each question by going through all
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -36,6 +37,7 @@ from dealgraph.graph.storage import StorageClosedError
 from dealgraph.graph.store import (
     NOW,
     CommitteeMember,
+    Counts,
     EdgeQuery,
     GraphBatch,
     Retraction,
@@ -261,14 +263,12 @@ class MemoryGraph:
         known = [v for v in self._signals.get(signal_id, []) if v.recorded_at <= as_of]
         return sorted(known, key=lambda version: version.recorded_at)
 
-    def counts(self) -> dict[NodeKind | EdgeKind, int]:
+    def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""
-        counts: dict[NodeKind | EdgeKind, int] = {}
-        for kind in [node.ref.kind for node in self.scan_nodes()]:
-            counts[kind] = counts.get(kind, 0) + 1
-        for edge in self._all_edges(NOW):
-            counts[edge.kind] = counts.get(edge.kind, 0) + 1
-        return counts
+        return Counts(
+            Counter(node.ref.kind for node in self.scan_nodes()),
+            Counter(edge.kind for edge in self._all_edges(NOW)),
+        )
 
     def scan_nodes(self, as_of: int = NOW) -> Iterator[Node]:
         """Yield all nodes, sorted by (kind, id)."""

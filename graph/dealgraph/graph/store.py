@@ -103,6 +103,13 @@ class CommitteeMember(Struct, frozen=True):
     sentiment: float | None
 
 
+class Counts(Struct, frozen=True):
+    """Number of nodes and of edges per kind; kinds without any are left out."""
+
+    nodes: Mapping[NodeKind, int]
+    edges: Mapping[EdgeKind, int]
+
+
 class GraphStore(Protocol):
     """A graph with two times that only grows: facts are superseded, never overwritten."""
 
@@ -166,7 +173,7 @@ class GraphStore(Protocol):
         """Return a decision signal as it was known."""
         ...
 
-    def counts(self) -> dict[NodeKind | EdgeKind, int]:
+    def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""
         ...
 

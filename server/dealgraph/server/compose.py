@@ -15,7 +15,6 @@ from typing import IO, Final
 
 from msgspec import Struct
 
-from dealgraph.graph import embedded
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.model import Channel, Severity, SignalKind
 from dealgraph.graph.storage import Database, StorageError, StorageLockedError
@@ -70,7 +69,10 @@ class Embedded:
         self.tenant = self.identity.tenant
         log_file = self._database("log.db", sqlite_log.SCHEMA, LOG_FORMAT, durable=True)
         graph_file = self._database(
-            "graph.db", embedded.SCHEMA + sqlite_log.SCHEMA, embedded.VERSION, durable=False
+            "graph.db",
+            EmbeddedGraph.SCHEMA + sqlite_log.SCHEMA,
+            EmbeddedGraph.VERSION,
+            durable=False,
         )
         files = {topic: log_file for topic in _LOG_TOPICS} | {Topic.ALERTS: graph_file}
         self.log = self.alerts = SqliteLog(files)
@@ -193,7 +195,7 @@ def _policy(settings: Settings) -> ConsentPolicy:
         Channel.CRM: stated.crm,
     }
     return ConsentPolicy(
-        {
+        reps={
             channel: frozenset(Purpose[purpose.upper()] for purpose in purposes)
             for channel, purposes in granted.items()
         }

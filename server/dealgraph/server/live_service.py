@@ -13,13 +13,11 @@ from dealgraph.server.alert_hub import AlertHub, Entry
 from dealgraph.server.alert_messages import AlertMessages
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.errors import check_tenant, invalid
+from dealgraph.server.metrics import LIVE
 from dealgraph.server.tokens import ResumePoint
 from dealgraph.stream import codec
 from dealgraph.stream.alerts import Alert
 from dealgraph.stream.ingest import Gate, Outcome, Receipt
-
-SOURCE: Final = "live"
-"""Name of the source of what is said in live sessions."""
 
 _PENDING: Final = 64
 _IDLE_SECONDS: Final = 3600.0
@@ -159,7 +157,7 @@ class _Talk:
         """Return an utterance as the interaction it is."""
         start = self._start
         return interaction_pb2.Interaction(
-            source=SOURCE,
+            source=LIVE,
             native_id=f"{start.session_id}/{utterance.id}" if utterance.id else "",
             session_id=start.session_id,
             opportunity_id=start.opportunity_id,

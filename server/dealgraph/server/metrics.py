@@ -5,7 +5,7 @@ No label ever holds an id or a name from data: a source that dealgraph does not 
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 import grpc
@@ -13,9 +13,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from dealgraph.graph.model import EdgeKind, NodeKind, SignalKind, SignalState
+from dealgraph.graph.model import SignalKind, SignalState
+from dealgraph.graph.store import Counts
 
 OTHER: Final = "other"
+"""Label of all sources whose names are not known to be free of personal data."""
+
+LIVE: Final = "live"
+"""Name of the source of what is said in live sessions."""
 
 # The aims are 5 ms (p50) and 25 ms (p99) from acknowledgement to alert, 10 ms for reads.
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
@@ -35,7 +40,7 @@ class Metrics:
     def __init__(self, clock: Callable[[], int], sources: Collection[str]) -> None:
         self.registry = CollectorRegistry()
         self._clock = clock
-        self._sources = frozenset(sources)
+        self._sources = frozenset(sources) | {LIVE}
         self._newest: dict[str, int] = {}
         self._stream_metrics()
         self._call_metrics()
@@ -156,7 +161,7 @@ class Metrics:
         self._handled.labels(*call, code.name).inc()
         self._handling.labels(*call).observe(seconds)
 
-    def watch_graph(self, counts: Callable[[], Mapping[NodeKind | EdgeKind, int]]) -> None:
+    def watch_graph(self, counts: Callable[[], Counts]) -> None:
         """Show the size of a graph from now on; `counts` is asked at most every 15 seconds."""
         self.registry.register(_GraphSize(counts, self._clock))
 
@@ -172,18 +177,18 @@ class _GraphSize(Collector):
 
     def __init__(
         self,
-        counts: Callable[[], Mapping[NodeKind | EdgeKind, int]],
+        counts: Callable[[], Counts],
         clock: Callable[[], int],
     ) -> None:
         self._counts = counts
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: Mapping[NodeKind | EdgeKind, int] = {}
+        self._known = Counts({}, {})
         self._next = 0
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Return the families without values, so that registering asks nothing of the graph."""
-        return self._families({})
+        return self._families(Counts({}, {}))
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the number of nodes and of edges per kind."""
@@ -194,12 +199,13 @@ class _GraphSize(Collector):
         yield from self._families(self._known)
 
     @staticmethod
-    def _families(known: Mapping[NodeKind | EdgeKind, int]) -> list[GaugeMetricFamily]:
+    def _families(known: Counts) -> list[GaugeMetricFamily]:
         nodes = GaugeMetricFamily("dealgraph_graph_nodes", "Nodes of the graph", labels=["kind"])
         edges = GaugeMetricFamily("dealgraph_graph_edges", "Edges of the graph", labels=["kind"])
-        for kind, count in known.items():
-            family = nodes if isinstance(kind, NodeKind) else edges
-            family.add_metric([kind.name.lower()], count)
+        for node_kind, count in known.nodes.items():
+            nodes.add_metric([node_kind.name.lower()], count)
+        for edge_kind, count in known.edges.items():
+            edges.add_metric([edge_kind.name.lower()], count)
         return [nodes, edges]
 
 

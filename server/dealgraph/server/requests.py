@@ -1,11 +1,15 @@
 """What many requests have in common: page sizes, times, references to nodes."""
 
-from typing import Final
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final, TypeVar
 
 from dealgraph.api.v1 import graph_service_pb2
 from dealgraph.graph.model import NodeKind, NodeRef
 from dealgraph.graph.store import NOW
-from dealgraph.server.errors import invalid
+from dealgraph.server.errors import CallError, invalid, not_found
+
+Kind = TypeVar("Kind", bound=IntEnum)
 
 _DEFAULT_PAGE: Final = 50
 _LARGEST_PAGE: Final = 1000
@@ -52,3 +56,19 @@ def window(asked: graph_service_pb2.TimeWindow) -> tuple[int, int]:
     if asked.before_ms and asked.before_ms <= asked.since_ms:
         raise invalid("window.before_ms", "must lie after since_ms")
     return asked.since_ms, asked.before_ms
+
+
+def kinds(field: str, asked: Iterable[int], known: type[Kind]) -> frozenset[Kind] | None:
+    """Return a set of kinds, None for all. Raises CallError for a kind that does not exist."""
+    found: set[Kind] = set()
+    for index, number in enumerate(asked):
+        try:
+            found.add(known(number))
+        except ValueError:
+            raise invalid(f"{field}[{index}]", "is not such a kind") from None
+    return frozenset(found) or None
+
+
+def no_node(ref: NodeRef) -> CallError:
+    """Return the error of a request for a node that was not known at its time."""
+    return not_found("NODE", f"{ref.kind.name}/{ref.id}")

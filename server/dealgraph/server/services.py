@@ -1,7 +1,8 @@
 """Puts the services together: what they share, and in which order it is closed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import grpc
 
@@ -24,8 +25,14 @@ from dealgraph.server.live_service import LiveSessionService
 from dealgraph.server.metrics import Metrics
 from dealgraph.server.readers import Readers
 from dealgraph.server.settings import Settings
+from dealgraph.server.timelines import Timelines
 from dealgraph.server.tokens import Tokens, key_for
 from dealgraph.stream import codec
+from dealgraph.stream.connectors.connector import Options
+from dealgraph.stream.connectors.registry import connectors
+from dealgraph.stream.connectors.roster import Roster
+from dealgraph.stream.dead_letters import DeadLetters
+from dealgraph.stream.interaction import Interaction, Rejected
 from dealgraph.stream.log import Topic
 
 
@@ -59,7 +66,7 @@ class Services:
         self._ingest = IngestService(
             tenant,
             embedded.gate,
-            log,
+            DeadLetters(log, partial(embedded.gate.publish, keep_rejected=False), parse_raw),
             self._commits,
             self._readers,
             tokens,
@@ -67,7 +74,12 @@ class Services:
             deadline_seconds=stated.deadline_seconds,
         )
         self._graph = GraphService(
-            tenant, embedded.graph, log, self._readers, tokens, clock, stated.deadline_seconds
+            tenant,
+            embedded.graph,
+            Timelines(embedded.graph, log),
+            self._readers,
+            tokens,
+            stated.deadline_seconds,
         )
         self._alerts = AlertService(
             tenant,
@@ -102,3 +114,11 @@ class Services:
         """Finish the writes that wait, and release all threads."""
         for close in (self._commits.close, self._readers.close, self.hub.close):
             await asyncio.to_thread(close)
+
+
+def parse_raw(source: str, raw: bytes, position: str) -> Sequence[Interaction | Rejected]:
+    """Parse a raw record again, without a roster; return nothing for a source that is not shipped."""
+    connector = connectors().get(source)
+    if connector is None:
+        return []
+    return connector.parse_record(raw, position, Options(roster=Roster()))

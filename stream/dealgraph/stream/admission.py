@@ -4,6 +4,8 @@ Consent and merges take effect in the order of the log, so the same log always g
 start they are read from the registry up to the committed position.
 """
 
+from msgspec.structs import replace
+
 from dealgraph.graph.model import OPEN, NodeRef, Side
 from dealgraph.graph.store import GraphStore
 from dealgraph.stream import codec
@@ -24,7 +26,6 @@ from dealgraph.stream.steps import (
     Consented,
     Merged,
     Passed,
-    Place,
     Received,
     TakenBack,
     state_key,
@@ -89,8 +90,7 @@ class Admission:
 
     def _merge(self, received: Received, detail: Merge) -> list[Admitted]:
         renamed = self._renamed(received.interaction, detail)
-        place = received.place
-        place = Place(place.sequence, place.offset, place.recorded_at, self._shards)
+        place = replace(received.place, parts=self._shards)
         return [
             Merged(place, shard, received.interaction, renamed) for shard in range(self._shards)
         ]
@@ -118,10 +118,8 @@ class Admission:
         recalled = codec.interaction_from_bytes(record.body)
         if isinstance(recalled, Rejected) or not isinstance(own, Consented):
             return [own]
-        place = Place(received.place.sequence, received.place.offset, received.place.recorded_at, 2)
-        own = Consented(
-            place, own.id, own.interaction, own.actor, own.rep, own.with_emotion, own.recalled_at
-        )
+        place = replace(received.place, parts=2)
+        own = replace(own, place=place)
         return [own, TakenBack(place, state_key(recalled), target)]
 
     def _restore(self, position: int) -> None:

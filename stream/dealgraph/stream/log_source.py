@@ -114,8 +114,10 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
 
 def decode(record: Record, sequence: int) -> Received | Passed:
     """Decode a record of the log; one that cannot be read passes as rejected."""
-    place = Place(sequence, record.offset, record.recorded_at)
     interaction = codec.interaction_from_bytes(record.body)
+    ingested_at = record.recorded_at
     if isinstance(interaction, Rejected):
-        return Passed(place, interaction)
+        return Passed(Place(sequence, record.offset, ingested_at, ingested_at), interaction)
+    known_at = interaction.recorded_at or ingested_at
+    place = Place(sequence, record.offset, ingested_at, known_at)
     return Received(place, record.id, interaction)

@@ -69,6 +69,7 @@ class OpportunityState:
         self._recalled: set[str] = set()
         self._running: dict[tuple[str, str], _Running] = {}
         self.customer = ""
+        self.recorded_at = 0
         self.last_sequence = -1
 
     def __len__(self) -> int:

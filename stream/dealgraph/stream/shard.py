@@ -115,6 +115,7 @@ class Shard:
             return Outcome(place)
         if interaction.customer and interaction.customer != state.customer:
             state.customer = min(interaction.customer, state.customer or interaction.customer)
+        state.recorded_at = max(state.recorded_at, action.recorded_at)
         self._held += 1
         changes = state.add(entry, recalled=tagged.recalled_at != OPEN)
         if not changes:
@@ -158,14 +159,16 @@ class Shard:
         cause: str,
     ) -> tuple[tuple[DecisionSignal, ...], tuple[Alert, ...]]:
         """Return the new versions of signals, and the alerts among them."""
-        signals = [self._signal(place.recorded_at, key, state.customer, c) for c in changes]
+        # Nothing can be known before all that it rests on.
+        state.recorded_at = max(state.recorded_at, place.recorded_at)
+        signals = [self._signal(key, state, change) for change in changes]
         alerts = [
             alert_for(signal, change.before, cause)
             for signal, change in zip(signals, changes, strict=True)
         ]
         return tuple(signals), tuple(alert for alert in alerts if alert is not None)
 
-    def _signal(self, recorded_at: int, key: str, customer: str, change: Change) -> DecisionSignal:
+    def _signal(self, key: str, state: OpportunityState, change: Change) -> DecisionSignal:
         episode, detector = change.episode, change.detector
         opportunity = key[2:] if key.startswith("o:") else ""
         session = change.session or ("" if opportunity else key[2:])
@@ -180,10 +183,10 @@ class Shard:
             episode=episode.number,
             opportunity=opportunity,
             session=session,
-            customer=customer,
+            customer=state.customer,
             rep=change.rep,
             at=episode.at,
-            recorded_at=recorded_at,
+            recorded_at=state.recorded_at,
             statistic=episode.statistic,
             threshold=episode.threshold,
             baseline=episode.baseline,
@@ -200,6 +203,8 @@ class Shard:
             state = OpportunityState(self._rules.detectors, self._aliases)
             for action in self._load(key):
                 state.add(entry_of(action), recalled=action.recalled_at != OPEN)
+                known_at = max(action.recorded_at, action.recall_recorded_at)
+                state.recorded_at = max(state.recorded_at, known_at)
             if len(state):
                 state.customer = self._customer(key)
             self._states[key] = state

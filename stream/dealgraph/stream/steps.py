@@ -15,10 +15,15 @@ from dealgraph.stream.tagging.tags import Tags
 
 
 class Place(Struct, frozen=True, gc=False):
-    """Where a part belongs: its record in this run and in the log, and the record's number of parts."""
+    """Where a part belongs: its record in this run and in the log, and the record's number of parts.
+
+    `ingested_at` is when the log took the record in. `recorded_at` is when its content became known:
+    the same, or earlier where a source tells when it learnt of it.
+    """
 
     sequence: int
     offset: int
+    ingested_at: int
     recorded_at: int
     parts: int = 1
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from dealgraph.graph.model import DecisionSignal
 from dealgraph.graph.store import GraphStore
 from dealgraph.stream import codec
 from dealgraph.stream.alerts import Alert
@@ -95,12 +94,12 @@ class Writer:
         with self._changed:
             self._position = position
             self._changed.notify_all()
-        self._measure(batch.signals, alerts)
+        self._measure(ready)
         self._on_commit()
 
     def _reject(self, ready: list[Outcome]) -> None:
         rejected = [
-            dead_letter_record(outcome.rejected, outcome.place.recorded_at)
+            dead_letter_record(outcome.rejected, outcome.place.ingested_at)
             for outcome in ready
             if outcome.rejected is not None
         ]
@@ -111,12 +110,13 @@ class Writer:
             if outcome.rejected is not None:
                 self._meter.dead_letters(outcome.rejected.source, outcome.rejected.reason, 1)
 
-    def _measure(self, signals: Sequence[DecisionSignal], alerts: Sequence[Alert]) -> None:
-        for signal in signals:
-            self._meter.signalled(signal.kind, signal.state)
+    def _measure(self, ready: Sequence[Outcome]) -> None:
         now = self._clock()
-        for alert in alerts:
-            self._meter.alerted(max(0, now - alert.signal.recorded_at) / 1000)
+        for outcome in ready:
+            for signal in outcome.signals:
+                self._meter.signalled(signal.kind, signal.state)
+            for _ in outcome.alerts:
+                self._meter.alerted(max(0, now - outcome.place.ingested_at) / 1000)
 
 
 def _record(alert: Alert) -> NewRecord:

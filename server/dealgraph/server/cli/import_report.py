@@ -5,7 +5,8 @@ from typing import Final
 
 from rich.console import Console
 
-from dealgraph.graph.model import EdgeKind, NodeKind
+from dealgraph.graph.model import NodeKind
+from dealgraph.graph.store import Counts
 from dealgraph.server.cli.intake import Tally
 from dealgraph.server.cli.terminal import table
 from dealgraph.stream.interaction import Reason
@@ -75,10 +76,10 @@ def consent_hint(tally: Tally) -> str:
     )
 
 
-def show_counts(out: Console, counts: Mapping[NodeKind | EdgeKind, int]) -> None:
+def show_counts(out: Console, counts: Counts) -> None:
     """Print what the graph holds."""
     shown = table("Graph", ["nodes", "number"], numbers=["number"])
     for kind in NodeKind:
-        shown.add_row(kind.name.lower().replace("_", " "), f"{counts.get(kind, 0):,}")
-    shown.add_row("edges", f"{sum(counts.get(kind, 0) for kind in EdgeKind):,}")
+        shown.add_row(kind.name.lower().replace("_", " "), f"{counts.nodes.get(kind, 0):,}")
+    shown.add_row("edges", f"{sum(counts.edges.values()):,}")
     out.print(shown)

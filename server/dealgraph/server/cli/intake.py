@@ -8,8 +8,9 @@ from dealgraph.api.v1 import ingest_service_pb2
 from dealgraph.server.client import Client
 from dealgraph.stream import codec
 from dealgraph.stream.connectors.connector import Parsed
-from dealgraph.stream.ingest import Gate, Outcome, Receipt
+from dealgraph.stream.ingest import Gate
 from dealgraph.stream.interaction import Interaction, Reason, Rejected
+from dealgraph.stream.receipts import Outcome, Receipt
 
 BATCH_ITEMS: Final = 500
 """Most items of a batch."""

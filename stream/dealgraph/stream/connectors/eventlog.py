@@ -11,7 +11,7 @@ from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mapping import Mapping
 from dealgraph.stream.connectors.raw import RecordError, provenance, rejected
 from dealgraph.stream.connectors.records import Record, read_kept, read_records
-from dealgraph.stream.connectors.statements import consent_events
+from dealgraph.stream.connectors.statements import CHANNELS, consent_events
 from dealgraph.stream.connectors.templates import Item, lookup, plain_text
 from dealgraph.stream.connectors.translation import Translates, compile_mapping
 from dealgraph.stream.interaction import Interaction, Reason, Rejected
@@ -45,10 +45,10 @@ class EventLog:
         mapping = _mapping(options)
         name, _, place = position.rpartition(":")
         row, _, item = place.partition(".")
+        reading = _Reading(name, mapping, compile_mapping(mapping, options))
         if not (row.isdecimal() and (item or "1").isdecimal()):
             error = RecordError(Reason.UNREADABLE, f"{position!r} is no position of an event log")
-            return [rejected(mapping.source, position, error, raw)]
-        reading = _Reading(name, mapping, compile_mapping(mapping, options))
+            return [reading.refuse(error, raw, position)]
         if item:
             return reading.again(raw, int(row), int(item))
         return list(reading.items(read_kept(raw, name, int(row), mapping)))
@@ -65,6 +65,7 @@ class _Reading:
         self._stem = name.removesuffix(".gz").rpartition(".")[0] or name
         self._mapping = mapping
         self._translate = translate
+        self._channel = CHANNELS.get(mapping.channel) if isinstance(mapping.channel, str) else None
         self._wanted = [(column, frozenset(kept)) for column, kept in mapping.keep.items()]
 
     def items(self, record: Record) -> Iterator[Interaction | Rejected]:
@@ -80,7 +81,7 @@ class _Reading:
             if self._is_wanted(item):
                 yield self._one(item, record.raw, record.kept, position)
         except RecordError as error:
-            yield rejected(self._mapping.source, position, error, record.kept)
+            yield self.refuse(error, record.kept, position)
 
     def again(self, kept: bytes, row: int, number: int) -> list[Interaction | Rejected]:
         """Parse an item of a nested list again, as its dead letter kept it."""
@@ -89,9 +90,13 @@ class _Reading:
             parent, values = _NESTED.decode(kept)
         except msgspec.MsgspecError as msgspec_error:
             error = RecordError(Reason.UNREADABLE, str(msgspec_error))
-            return [rejected(self._mapping.source, position, error, kept)]
+            return [self.refuse(error, kept, position)]
         item = Item(values, self._stem, row, number, parent)
         return [self._one(item, msgspec.json.encode(values), kept, position)]
+
+    def refuse(self, error: RecordError, kept: bytes, position: str) -> Rejected:
+        """Return a rejection; on the channel that the mapping states, when it is one for all."""
+        return rejected(self._mapping.source, position, error, kept, self._channel)
 
     def _nested(self, record: Record) -> Iterator[Interaction | Rejected]:
         found = lookup(record.values, self._mapping.records)
@@ -103,7 +108,7 @@ class _Reading:
             raw, kept = msgspec.json.encode(values), msgspec.json.encode((parent, values))
             if not isinstance(values, dict):
                 error = RecordError(Reason.WRONG_TYPE, "the item is no JSON object")
-                yield rejected(self._mapping.source, position, error, kept)
+                yield self.refuse(error, kept, position)
                 continue
             item = Item(values, self._stem, record.row, number, parent)
             if self._is_wanted(item):
@@ -121,7 +126,7 @@ class _Reading:
         try:
             return self._translate(item, origin)
         except RecordError as error:
-            return rejected(self._mapping.source, position, error, kept)
+            return self.refuse(error, kept, position)
 
 
 def _is_nest(value: Any) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, Self
 import msgspec
 from msgspec import Struct
 
+from dealgraph.graph.model import Channel
 from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.interaction import Provenance, Reason, Rejected
 
@@ -68,7 +69,7 @@ class RawFile:
         self._closing = ExitStack()
         try:
             file = self._closing.enter_context(path.open("rb"))
-            head = file.peek(4)[:4]
+            head = file.peek(64)[:64]
         except OSError as error:
             self._closing.close()
             raise SourceError(f"Cannot read {path}: {error.strerror}.") from error
@@ -78,6 +79,7 @@ class RawFile:
         if self.compressed:
             self._stream = self._closing.enter_context(gzip.GzipFile(fileobj=file))
             head = self._peek()
+        self.is_json_array = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith(b"[")
         self._wide = _wide_codec(encoding, head)
         self.transcoded = bool(self._wide)
         self.encoding = "utf-8" if self.transcoded else encoding
@@ -113,7 +115,7 @@ class RawFile:
 
     def _peek(self) -> bytes:
         try:
-            return self._stream.peek(4)[:4]
+            return self._stream.peek(64)[:64]
         except (EOFError, zlib.error, OSError):
             return b""  # said again, with its reason, when it is read
 
@@ -246,6 +248,9 @@ def provenance(parser: str, version: str, raw: bytes, position: str) -> Provenan
     return Provenance(parser, version, sha256(raw).hexdigest(), position)
 
 
-def rejected(source: str, position: str, error: RecordError, payload: bytes) -> Rejected:
+def rejected(
+    source: str, position: str, error: RecordError, payload: bytes, channel: Channel | None
+) -> Rejected:
     """Return why a record was rejected, with as much of it as is kept."""
-    return Rejected(source, position, error.reason, error.detail[:500], payload[:KEPT])
+    detail = error.detail[:500]
+    return Rejected(source, position, error.reason, detail, payload[:KEPT], channel=channel)

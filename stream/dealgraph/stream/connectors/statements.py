@@ -4,7 +4,7 @@ They come before what a file says itself, so that consent is known when it is ch
 digests of what they state: stated again, they are duplicates, whatever file or source they come with.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 from enum import StrEnum
 from hashlib import sha256
@@ -70,10 +70,10 @@ class RoleName(StrEnum):
     INFOSEC = "infosec"
 
 
-SIDES: Final = {name: Side[name.name] for name in SideName}
-CHANNELS: Final = {name: Channel[name.name] for name in ChannelName}
-ROLES: Final = {name: Role[name.name] for name in RoleName}
-PURPOSES: Final = {name: Purpose[name.name] for name in PurposeName}
+SIDES: Final[Mapping[str, Side]] = {str(name): Side[name.name] for name in SideName}
+CHANNELS: Final[Mapping[str, Channel]] = {str(name): Channel[name.name] for name in ChannelName}
+ROLES: Final[Mapping[str, Role]] = {str(name): Role[name.name] for name in RoleName}
+PURPOSES: Final[Mapping[str, Purpose]] = {str(name): Purpose[name.name] for name in PurposeName}
 
 
 class Grant(Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from dealgraph.graph.model import ActionKind, Channel, Role, Side
+from dealgraph.graph.model import ActionKind, Role, Side
 from dealgraph.stream.connectors.connector import Options
 from dealgraph.stream.connectors.mapping import MAPPABLE, Mapping, TimeMapping
 from dealgraph.stream.connectors.raw import RecordError
@@ -27,8 +27,8 @@ from dealgraph.stream.interaction import (
 _ACTIONS: Final[dict[str, ActionKind | None]] = {"": None} | {
     kind.name.lower(): kind for kind in ActionKind
 }
-_SIDES: Final = {"": Side.UNKNOWN} | {str(name): side for name, side in SIDES.items()}
-_ROLES: Final = {"": Role.UNKNOWN} | {str(name): role for name, role in ROLES.items()}
+_SIDES: Final = {"": Side.UNKNOWN, **SIDES}
+_ROLES: Final = {"": Role.UNKNOWN, **ROLES}
 
 Translates = Callable[[Item, Provenance], Interaction]
 
@@ -45,8 +45,7 @@ def compile_mapping(mapping: Mapping, options: Options) -> Translates:
     """Return the translation of items into interactions. It raises RecordError for bad records."""
     defaults = options.defaults()
     kind_of = compile_name(mapping.kind, MAPPABLE, "kind")
-    channels: dict[str, Channel] = {str(name): channel for name, channel in CHANNELS.items()}
-    channel_of = compile_name(mapping.channel, channels, "channel")
+    channel_of = compile_name(mapping.channel, CHANNELS, "channel")
     native_id = compile_text(mapping.native_id or _default_id(mapping))
     session = _filled(compile_text(mapping.session), defaults.session)
     opportunity = _filled(compile_text(mapping.opportunity), defaults.opportunity)

@@ -36,7 +36,7 @@ from dealgraph.stream.identity import person_id
 from dealgraph.stream.interaction import Interaction, InteractionKind, Reason, Rejected
 
 VERSION: Final = "1"
-_STARTED: Final = re.compile(r"NOTE\s+started\s+(\S+)")
+_STARTED: Final = re.compile(r"NOTE\s+(?:started|recorded from)\s+(\S+)")
 _NO_CUES: Final = ("STYLE", "REGION")
 
 
@@ -166,7 +166,7 @@ class _Reading:
             elif self._started_at is None:
                 self._note_start(text)
         except RecordError as error:
-            return [rejected(WebVtt.name, position, error, self._kept(block))]
+            return [rejected(WebVtt.name, position, error, self._kept(block), Channel.VOICE)]
         return []
 
     def _check_header(self, text: str) -> None:

@@ -41,6 +41,7 @@ class Cue(IntFlag):
     NEGATION = 128
     TURN = 256
     OPENING = 512
+    TROUBLE = 2048
 
 
 class LexiconError(ValueError):
@@ -48,12 +49,17 @@ class LexiconError(ValueError):
 
 
 class Cues(Struct, frozen=True, forbid_unknown_fields=True):
-    """Words that show what is being done. `*_opening` count only where a sentence begins."""
+    """Words that show what is being done. `*_opening` count only where a sentence begins.
+
+    `worry` is how people feel about something, `trouble` is what goes wrong: a date that slips is no
+    objection, but about delivery it is a concern.
+    """
 
     question: tuple[str, ...] = ()
     question_opening: tuple[str, ...] = ()
     objection: tuple[str, ...] = ()
     worry: tuple[str, ...] = ()
+    trouble: tuple[str, ...] = ()
     commitment: tuple[str, ...] = ()
     next_step: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 What a person does is decided by the first rule that fits (what is done goes before what it is about):
 
-1. DELIVERY_CONCERN  not a rep; delivery topic with a question, worry or objection
+1. DELIVERY_CONCERN  not a rep; delivery topic with a question, worry, trouble or objection
 2. OBJECTION         an objection, not negated
 3. NEXT_STEP         proposes or fixes what happens next, even as a question
 4. SMALL_TALK        greeting or thanks, no topic, no question word (a bare "?" is polite)
@@ -66,7 +66,8 @@ _SMALL_TALK: Final = int(Cue.SMALL_TALK)
 _NEGATION: Final = int(Cue.NEGATION)
 _TURN: Final = int(Cue.TURN)
 _OPENING: Final = int(Cue.OPENING)
-_NEGATABLE: Final = _OBJECTION | _WORRY | _COMMITMENT | _NEXT
+_TROUBLE: Final = int(Cue.TROUBLE)
+_NEGATABLE: Final = _OBJECTION | _WORRY | _TROUBLE | _COMMITMENT | _NEXT
 _ASKED: Final = 1024
 """A question mark, kept beside the cues."""
 
@@ -181,9 +182,10 @@ def _reaches(spelt: str, negation: int, start: int) -> bool:
 def _kind(cues: int, topics: int, side: Side) -> tuple[ActionKind, float]:
     """Return the kind by the rules of this module, in their order, and how sure it is."""
     asks = cues & (_QUESTION | _ASKED)
-    if topics & _DELIVERY and side is not Side.REP and (asks or cues & (_WORRY | _OBJECTION)):
-        sure = asks and cues & (_WORRY | _OBJECTION)
-        return ActionKind.DELIVERY_CONCERN, 0.9 if sure else 0.8
+    if topics & _DELIVERY and side is not Side.REP:
+        concerns = cues & (_WORRY | _TROUBLE | _OBJECTION)
+        if asks or concerns:
+            return ActionKind.DELIVERY_CONCERN, 0.9 if asks and concerns else 0.8
     if cues & _OBJECTION:
         return ActionKind.OBJECTION, 0.8
     if cues & _NEXT:

@@ -1,0 +1,115 @@
+"""The end of the demo: what happened, in words for a sales manager, and what to try next."""
+
+from typing import Final
+
+from rich.console import Console
+
+from dealgraph.graph.model import NodeKind
+from dealgraph.server.cli.alert_words import bare_id, is_withdrawn, render_alert
+from dealgraph.server.cli.import_report import in_words
+from dealgraph.server.cli.terminal import count, table
+from dealgraph.server.demo_recap import Recap
+from dealgraph.server.sample import MATERIAL
+
+_CALM: Final = 0.1
+
+
+def show_summary(out: Console, recap: Recap) -> None:
+    """Print the summary."""
+    _show_numbers(out, recap)
+    _show_deals(out, recap)
+    out.rule("Alerts and what they rest on", align="left")
+    for arrived in recap.alerts:
+        out.print(render_alert(arrived.alert, arrived.quotes), "")
+    _show_left_out(out, recap)
+
+
+def _show_numbers(out: Console, recap: Recap) -> None:
+    nodes = recap.nodes
+    withdrawn = sum(is_withdrawn(arrived.alert) for arrived in recap.alerts)
+    out.rule("What happened", align="left")
+    people = (
+        f"{count(recap.customers_people, 'person', 'people')} at the customers and "
+        f"{count(recap.reps, 'rep')}"
+    )
+    lines = [
+        f"{count(nodes[NodeKind.SESSION], 'session')} (calls, chats, mail threads) with "
+        f"{count(nodes[NodeKind.ACTION], 'action')} by {people} "
+        f"became a graph of {sum(nodes.values()):,} nodes and {recap.edges:,} edges.",
+        f"In it {count(nodes[NodeKind.DECISION_SIGNAL], 'decision signal')} were found and "
+        f"{count(len(recap.alerts), 'alert')} sent; {withdrawn} of them took an earlier one back.",
+    ]
+    if recap.taken_back:
+        lines.append(
+            f"{count(recap.taken_back, 'message')} that its author took back no longer counts."
+        )
+    for line in lines:
+        out.print(line, markup=False)
+    out.print()
+
+
+def _show_deals(out: Console, recap: Recap) -> None:
+    for deal in recap.deals:
+        stage = f", stage {deal.stage}" if deal.stage else ""
+        shown = table(
+            f"{deal.customer} ({deal.opportunity}{stage})",
+            ["person", "part in the decision", "actions", "mostly", "mood"],
+            numbers=["actions"],
+        )
+        for member in deal.members:
+            roles = ", ".join(member.roles) or "not stated"
+            shown.add_row(
+                member.name, roles, f"{member.actions:,}", member.mostly, _mood(member.mood)
+            )
+        out.print(shown)
+
+
+def _mood(mood: float | None) -> str:
+    if mood is None:
+        return "not known"
+    word = "even" if abs(mood) < _CALM else "good" if mood > 0 else "bad"
+    return f"{word} ({mood:+.2f})"
+
+
+def _show_left_out(out: Console, recap: Recap) -> None:
+    out.rule("What was left out", align="left")
+    for (rep, channel), number in sorted(recap.tally.refused.items()):
+        out.print(
+            f"Refused for lack of consent: {count(number, 'record')} ({channel}), because "
+            f"{bare_id(rep) or 'an unnamed rep'} has not agreed. Nothing of them is stored.",
+            markup=False,
+        )
+    for letter in recap.dead_letters:
+        out.print(
+            f"Could not be read: {letter.position}, the record {in_words(letter.reason)}. "
+            "It is kept as a dead letter, to be tried again after a fix.",
+            markup=False,
+        )
+    out.print()
+
+
+def show_next_steps(out: Console, target: str | None) -> None:
+    """Print commands to copy; `target` is the server that goes on, None when it ends."""
+    folder = MATERIAL / "northfold"
+    server = target or "127.0.0.1:7440"
+    steps = [
+        ("start a server on a directory of your own", "dealgraph serve --data ./mydata"),
+        ("watch its alerts, in a second terminal", f"dealgraph watch --target {server}"),
+        (
+            "bring a call in, in a third one",
+            f"dealgraph import webvtt {folder / '2026-03-17-rollout.vtt'} --roster "
+            f"{folder / 'roster.yaml'} --session call-1 --started-at 2026-03-17T12:00:00Z "
+            f"--target {server}",
+        ),
+        (
+            "ask the graph with any gRPC client",
+            f'grpcurl -plaintext -d \'{{"opportunity_id": "opp-northfold"}}\' {server} '
+            "dealgraph.api.v1.GraphService/ListBuyingCommittee",
+        ),
+    ]
+    if target is None:
+        steps.append(("keep the demo's server running", "dealgraph demo --keep"))
+    out.rule("What to try next", align="left")
+    for meaning, line in steps:
+        out.print(f"# {meaning}", style="dim", markup=False)
+        out.print(line, markup=False, soft_wrap=True)

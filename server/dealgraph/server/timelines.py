@@ -1,0 +1,60 @@
+"""Actions with the interactions they came from, the stage at their time, and who is behind the actor."""
+
+from collections.abc import Sequence
+
+from dealgraph.api.v1 import interaction_pb2
+from dealgraph.graph.model import Action
+from dealgraph.graph.storage import StorageCorruptError
+from dealgraph.graph.store import GraphStore
+from dealgraph.server import graph_messages
+from dealgraph.server.graph_messages import Stages
+from dealgraph.stream.log import EventLog, Topic
+
+
+class Timelines:
+    """Completes actions of the graph by what the log holds: the interaction exactly as it came."""
+
+    def __init__(self, graph: GraphStore, log: EventLog) -> None:
+        self._graph = graph
+        self._log = log
+
+    def snapshot(self) -> int:
+        """Return the recorded time up to which the graph knows everything: pages as of it are stable.
+
+        What waits for the dataflow, and what is stored from now on, is recorded later.
+        """
+        position = self._graph.position()
+        records = self._log.read(Topic.INTERACTIONS, position - 1, 2)
+        waiting = [record.recorded_at for record in records if record.offset > position]
+        if waiting:
+            return waiting[0] - 1
+        return records[0].recorded_at if records else 0
+
+    def tagged(
+        self, actions: Sequence[Action], as_of: int
+    ) -> list[interaction_pb2.TaggedInteraction]:
+        """Return the actions as the contract shows them, as known at `as_of`, in the same order."""
+        opportunities = {action.opportunity for action in actions if action.opportunity}
+        stages = Stages((name, self._graph.stages(name, as_of)) for name in opportunities)
+        actors = {action.actor for action in actions if action.actor is not None}
+        people = self._graph.same_as(actors, as_of)
+        interactions = self._interactions([action.id for action in actions])
+        return [
+            graph_messages.tagged(
+                action,
+                interaction,
+                people.get(action.actor, action.actor) if action.actor is not None else None,
+                stages.at(action.opportunity, action.at),
+            )
+            for action, interaction in zip(actions, interactions, strict=True)
+        ]
+
+    def _interactions(self, ids: Sequence[str]) -> list[interaction_pb2.Interaction]:
+        found = self._log.find(Topic.INTERACTIONS, ids)
+        missing = len(ids) - len(found)
+        if missing:
+            raise StorageCorruptError(
+                f"{missing} actions of the graph are not in the log: the two do not belong together. "
+                "Run `dealgraph rebuild --data DIR`."
+            )
+        return [interaction_pb2.Interaction.FromString(found[id_].body) for id_ in ids]
