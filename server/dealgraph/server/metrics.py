@@ -28,6 +28,7 @@ _LAG: Final = (0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0
 _STAGE: Final = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5)
 _COUNTS_SECONDS: Final = 15_000
 
+_NOTHING: Final = Counts({}, {})
 _CALL_LABELS: Final = ("grpc_type", "grpc_service", "grpc_method")
 
 
