@@ -11,11 +11,10 @@ from dealgraph.graph.storage import (
     Database,
     StorageCorruptError,
     StorageFullError,
-    StorageLockedError,
 )
 from dealgraph.stream.log import Appended, Topic
 from dealgraph.stream.sqlite_log import SCHEMA, SqliteLog
-from tests.support.interactions import utterance
+from tests.support.interactions import message
 from tests.support.logs import open_gate, open_log, record
 
 _WRITER = """
@@ -65,19 +64,18 @@ def _crash_and_check(directory: Path, seeds: range) -> None:
         acknowledged = max(acknowledged, told)
 
         log = open_log(directory)
-        stored = [found.id for found in log.read(Topic.INTERACTIONS, 0, 10**9)]
+        records = log.read(Topic.INTERACTIONS, 0, 10**9)
+        stored = [found.id for found in records]
         repeated = [found.id for found in log.read(Topic.REGISTRY, 0, 10**9)]
-        end = log.end(Topic.INTERACTIONS)
         log.close()
 
-        assert len(stored) == len(set(stored)) == end
         assert stored == [f"id-{number}" for number in range(len(stored))]
         assert len(stored) >= acknowledged
         assert repeated == stored
 
 
 def test_a_killed_writer_loses_nothing_acknowledged_and_doubles_nothing(tmp_path: Path) -> None:
-    _crash_and_check(tmp_path, range(8))
+    _crash_and_check(tmp_path, range(20))
 
 
 @pytest.mark.long
@@ -112,7 +110,7 @@ def test_ingest_on_a_full_disk_acknowledges_nothing(tmp_path: Path) -> None:
     gate = open_gate(log)
 
     with pytest.raises(StorageFullError):
-        gate.publish([utterance("x" * 900_000, source="wecom", channel=2)])
+        gate.publish([message("x" * 900_000)])
 
     assert log.end(Topic.INTERACTIONS) == 0
     log.close()
@@ -140,14 +138,3 @@ def test_damage_inside_a_log_is_an_error_and_not_wrong_data(tmp_path: Path) -> N
     with pytest.raises(StorageCorruptError):
         damaged.read(Topic.INTERACTIONS, 0, 10_000)
     damaged.close()
-
-
-def test_a_log_that_another_process_writes_to_is_locked(tmp_path: Path) -> None:
-    holder = open_log(tmp_path)
-    other = open_log(tmp_path)
-
-    with holder.transaction(Topic.ALERTS), pytest.raises(StorageLockedError):
-        other.append(Topic.ALERTS, [record("a")])
-
-    holder.close()
-    other.close()
