@@ -108,7 +108,7 @@ def _play(play: Play, view: DemoView, story: Story, *, fast: bool) -> None:
     play.deliver(story.plot, size, pause)
     play.settle()
     view.say("A mailbox arrives late: what it holds happened eleven days ago …")
-    play.deliver(story.late, len(story.late), 0.0)
+    play.deliver(story.late, _FAST_BATCH, 0.0)
     play.settle()
 
 

@@ -1,7 +1,8 @@
 """What the demo tells at its end, asked from the server as any client would ask."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,7 +12,8 @@ from dealgraph.server.cli.alert_words import Quote, bare_id
 from dealgraph.server.cli.intake import Tally
 from dealgraph.server.client import Client
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS: Final = 10.0
+_PLAIN: Final = (ActionKind.STATEMENT, ActionKind.SMALL_TALK)
 
 
 class Arrived(Struct, frozen=True):
@@ -22,12 +24,16 @@ class Arrived(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """A person of a buying committee. `mood` is the mean valence in [-1, 1], None when unknown."""
+    """A person of a buying committee.
+
+    `stands_out` is what the person did most, besides plain talk. `mood` is the mean valence in [-1, 1],
+    None when unknown.
+    """
 
     name: str
     roles: Sequence[str]
     actions: int
-    mostly: str
+    stands_out: str
     mood: float | None
 
 
@@ -63,6 +69,11 @@ def collect(client: Client, tally: Tally, alerts: Sequence[Arrived]) -> Recap:
         nodes.extend(piece.nodes)
         edges.extend(piece.edges)
     kinds = Counter(NodeKind(node.ref.kind) for node in nodes)
+    names = {
+        node.attributes["actor"]: node.attributes["speaker"]
+        for node in nodes
+        if "actor" in node.attributes and "speaker" in node.attributes
+    }
     letters = client.ingest.ListDeadLetters(
         ingest_service_pb2.ListDeadLettersRequest(), timeout=_ANSWER_SECONDS
     )
@@ -72,7 +83,7 @@ def collect(client: Client, tally: Tally, alerts: Sequence[Arrived]) -> Recap:
         customers_people=_persons(NodeKind.CONTACT, kinds, edges),
         reps=_persons(NodeKind.REP, kinds, edges),
         taken_back=sum("recalled_at" in node.attributes for node in nodes),
-        deals=[_deal(client, node, edges) for node in nodes if _is_deal(node)],
+        deals=[_deal(client, node, edges, names) for node in nodes if _is_deal(node)],
         alerts=alerts,
         tally=tally,
         dead_letters=letters.dead_letters,
@@ -95,7 +106,10 @@ def _persons(
 
 
 def _deal(
-    client: Client, node: graph_service_pb2.Node, edges: Iterable[graph_service_pb2.Edge]
+    client: Client,
+    node: graph_service_pb2.Node,
+    edges: Iterable[graph_service_pb2.Edge],
+    names: Mapping[str, str],
 ) -> Deal:
     owners = [
         edge.source.id
@@ -108,16 +122,20 @@ def _deal(
         opportunity=node.ref.id,
         customer=owners[0] if owners else "",
         stage=node.attributes.get("stage", ""),
-        members=[_member(member) for member in answer.members],
+        members=[_member(member, names) for member in answer.members],
     )
 
 
-def _member(member: graph_service_pb2.CommitteeMember) -> Member:
-    most = max(member.action_counts, key=lambda count: count.count, default=None)
+def _member(member: graph_service_pb2.CommitteeMember, names: Mapping[str, str]) -> Member:
+    ids = [member.contact.id, *(ref.id for ref in member.same_as)]
+    known = [names[person] for person in ids if person in names]
+    telling = [count for count in member.action_counts if ActionKind(count.kind) not in _PLAIN]
+    most = max(telling, key=lambda count: count.count, default=None)
+    stands_out = f"{ActionKind(most.kind).name.lower()} ({most.count})" if most else ""
     return Member(
-        name=member.name or bare_id(member.contact.id),
+        name=member.name or (known[0] if known else bare_id(member.contact.id)),
         roles=[Role(role).name.lower().replace("_", " ") for role in member.roles],
         actions=sum(count.count for count in member.action_counts),
-        mostly=ActionKind(most.kind).name.lower().replace("_", " ") if most else "",
+        stands_out=stands_out.replace("_", " "),
         mood=member.sentiment if member.HasField("sentiment") else None,
     )

@@ -19,7 +19,8 @@ def show_summary(out: Console, recap: Recap) -> None:
     _show_numbers(out, recap)
     _show_deals(out, recap)
     out.rule("Alerts and what they rest on", align="left")
-    for arrived in recap.alerts:
+    newest = {arrived.alert.signal_id: arrived for arrived in recap.alerts}
+    for arrived in newest.values():
         out.print(render_alert(arrived.alert, arrived.quotes), "")
     _show_left_out(out, recap)
 
@@ -53,13 +54,13 @@ def _show_deals(out: Console, recap: Recap) -> None:
         stage = f", stage {deal.stage}" if deal.stage else ""
         shown = table(
             f"{deal.customer} ({deal.opportunity}{stage})",
-            ["person", "part in the decision", "actions", "mostly", "mood"],
+            ["person", "part in the decision", "actions", "stands out by", "mood"],
             numbers=["actions"],
         )
         for member in deal.members:
             roles = ", ".join(member.roles) or "not stated"
             shown.add_row(
-                member.name, roles, f"{member.actions:,}", member.mostly, _mood(member.mood)
+                member.name, roles, f"{member.actions:,}", member.stands_out, _mood(member.mood)
             )
         out.print(shown)
 
@@ -81,7 +82,7 @@ def _show_left_out(out: Console, recap: Recap) -> None:
         )
     for letter in recap.dead_letters:
         out.print(
-            f"Could not be read: {letter.position}, the record {in_words(letter.reason)}. "
+            f"Could not be read: {letter.source}, {letter.position}: the record {in_words(letter.reason)}. "
             "It is kept as a dead letter, to be tried again after a fix.",
             markup=False,
         )

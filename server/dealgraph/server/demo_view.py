@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,14 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from dealgraph.api.v1 import alert_pb2
-from dealgraph.graph.model import EdgeKind, NodeKind
+from dealgraph.graph.model import Channel, EdgeKind, NodeKind
 from dealgraph.graph.store import Counts
 from dealgraph.server.cli.alert_words import Quote, render_alert
 from dealgraph.server.cli.terminal import count, moment
+from dealgraph.stream.connectors.statements import SOURCE as STATED
 from dealgraph.stream.interaction import Interaction
 
-_CHANNEL_WORDS = {"VOICE": "call", "CHAT": "chat", "MAIL": "mail", "CRM": "CRM"}
-_COLUMNS = 3
+_CHANNEL_WORDS: Final = {
+    Channel.VOICE: "call",
+    Channel.CHAT: "chat",
+    Channel.MAIL: "mail",
+    Channel.CRM: "CRM",
+}
+_COLUMNS: Final = 3
 
 
 class DemoView:
@@ -54,9 +60,9 @@ class DemoView:
     def progress(self, done: int, interaction: Interaction | None) -> None:
         """Note how many steps are delivered, and the newest interaction among them."""
         self._done = done
-        if interaction is None:
+        if interaction is None or interaction.source == STATED:
             return
-        reading = f"{_CHANNEL_WORDS[interaction.channel.name]} · {_deal(interaction)}"
+        reading = f"{_CHANNEL_WORDS[interaction.channel]} · {_deal(interaction)}"
         changed = reading != self._reading
         self._at, self._reading = interaction.occurred_at, reading
         if changed and self._live is None:
@@ -90,20 +96,16 @@ def _deal(interaction: Interaction) -> str:
     return interaction.customer or interaction.opportunity or interaction.session
 
 
-def _grid(title: str, counts: Mapping[NodeKind, int] | Mapping[EdgeKind, int]) -> Table:
+def _grid(title: str, numbers: Mapping[NodeKind, int] | Mapping[EdgeKind, int]) -> Table:
     grid = Table.grid(padding=(0, 2))
     for _ in range(_COLUMNS):
         grid.add_column(width=28)
     cells = [
-        Text.assemble((f"{count:>6,} ", "bold cyan"), _words(kind))
-        for kind, count in counts.items()
+        Text.assemble((f"{number:>6,} ", "bold cyan"), kind.name.lower().replace("_", " "))
+        for kind, number in numbers.items()
     ]
     cells += [Text()] * (-len(cells) % _COLUMNS)
     grid.add_row(Text(title, style="dim"))
     for row in range(0, len(cells), _COLUMNS):
         grid.add_row(*cells[row : row + _COLUMNS])
     return grid
-
-
-def _words(kind: NodeKind | EdgeKind) -> str:
-    return kind.name.lower().replace("_", " ")

@@ -29,6 +29,7 @@ _STYLES: Final[Mapping[Severity, str]] = {
     Severity.WARNING: "yellow",
     Severity.CRITICAL: "bold red",
 }
+_MOST_QUOTES: Final = 4
 _LONGEST_QUOTE: Final = 160
 _ANSWER_SECONDS: Final = 5.0
 
@@ -86,8 +87,11 @@ def render_alert(alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> RenderableT
     for name, fact in facts:
         if fact:
             rows.add_row(name, Text(fact))
-    for index, quote in enumerate(quotes):
+    earlier = len(quotes) - _MOST_QUOTES
+    for index, quote in enumerate(quotes[-_MOST_QUOTES:]):
         rows.add_row("said" if index == 0 else "", Text(str(quote)))
+    if earlier > 0:
+        rows.add_row("", Text(f"and {earlier} more before", style="dim"))
     return Group(head, rows)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from dealgraph.graph.hash import graph_hash
 from dealgraph.server.cli.clock import now_ms
 from dealgraph.server.cli.command import FILE, FOLDER, Command, CommandError
 from dealgraph.server.cli.terminal import console
