@@ -3,6 +3,7 @@ import pytest
 from dealgraph.stream.tagging.lexicon import (
     Lexicon,
     LexiconError,
+    Topics,
     build_automaton,
     find,
     normalise,
@@ -10,11 +11,10 @@ from dealgraph.stream.tagging.lexicon import (
     shipped_lexicons,
     spell,
 )
-from dealgraph.stream.tagging.lexicon import Topics as T
 
 
 def found(text: str, *words: str) -> list[tuple[int, int]]:
-    automaton = build_automaton([Lexicon(language="en", topics=T(price=words))], ())
+    automaton = build_automaton([Lexicon(language="en", topics=Topics(price=words))], ())
     return [(start, end) for start, end, _ in find(automaton, spell(normalise(text)))]
 
 
