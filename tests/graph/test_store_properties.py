@@ -88,11 +88,11 @@ def test_caches_do_not_tell_in_the_result(batches: list[GraphBatch], data: st.Da
 
 
 def _roll_back_something(store: GraphStore) -> None:
-    class Taken(Exception):
+    class TakenBackError(Exception):
         """Ends a transaction without keeping it."""
 
     try:
         with store.transaction():
-            raise Taken
-    except Taken:
+            raise TakenBackError
+    except TakenBackError:
         pass

@@ -8,7 +8,7 @@ from typing import Final
 
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.memory import MemoryGraph
-from dealgraph.graph.model import EdgeKind, NodeRef
+from dealgraph.graph.model import EdgeKind, NodeKind, NodeRef
 from dealgraph.graph.store import NOW, EdgeQuery, GraphStore, TimelineQuery
 from tests.support.graph_facts import EVERYTHING
 
@@ -77,8 +77,8 @@ def _queries(as_of: int) -> list[EdgeQuery]:
     ]
 
 
-def _node_kinds(*names: str) -> frozenset[object]:
-    return frozenset(ref.kind for ref in EVERYTHING if ref.kind.name in names)
+def _node_kinds(*names: str) -> frozenset[NodeKind]:
+    return frozenset(NodeKind[name] for name in names)
 
 
 def _timelines(as_of: int) -> list[TimelineQuery]:

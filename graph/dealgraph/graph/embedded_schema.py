@@ -15,9 +15,10 @@ create table if not exists node_claim (
   primary key (node, recorded_at)
 ) without rowid;
 create table if not exists attribute (
-  node integer not null, name text not null, recorded_at integer not null, value text not null,
-  confirmed_at integer not null,
-  primary key (node, name, recorded_at, value)
+  node integer not null, name text not null, value text not null,
+  recorded_at integer not null, valid_from integer not null,
+  last_recorded_at integer not null, last_valid_from integer not null,
+  primary key (node, name, value, recorded_at)
 ) without rowid;
 create table if not exists edge (
   source integer not null, kind integer not null, target integer not null,

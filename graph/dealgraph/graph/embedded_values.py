@@ -61,7 +61,7 @@ def _stored_nodes(
 ) -> dict[NodeRef, Node]:
     keys = as_json(list(refs))
     attributes: dict[int, dict[str, str]] = {}
-    # In the order of what is known: the last value of a name stays.
+    # In the order of event time: the last value of a name stays.
     for key, name, value in connection.execute(_ATTRIBUTES, (as_of, keys, as_of)):
         attributes.setdefault(key, {})[name] = value
     return {
@@ -108,9 +108,9 @@ where node in (select value from json_each(?)) and recorded_at <= ? group by nod
 _ATTRIBUTES: Final = """
 select node, name, value from (
   select node, name, value,
-    case when confirmed_at <= ? then confirmed_at else recorded_at end as known_at
+    case when last_recorded_at <= ? then last_valid_from else valid_from end as observed_at
   from attribute where node in (select value from json_each(?)) and recorded_at <= ?
-) order by name, known_at, value"""
+) order by name, observed_at, value"""
 _ACTIONS: Final = """
 select a.body, r.at, r.recorded_at from action a
 left join retraction r on r.action = a.id and r.recorded_at <= :as_of

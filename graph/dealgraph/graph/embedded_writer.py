@@ -33,25 +33,29 @@ _CACHED_NODES: Final = 50_000
 _CACHED_EDGES: Final = 100_000
 _CLAIMS_KEPT: Final = 4
 
+_RunRow = tuple[int, str, str, int, int, int, int]
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_signal: Final = msgspec.msgpack.Decoder(DecisionSignal).decode
 
 _Claim = tuple[int, int]
 """(recorded_at, valid_from): since when what is known."""
 
-_Run = tuple[int, str, int, str]
-"""(node, name, first recorded, value): claims of one value of an attribute, no other between."""
+
+class _Run(Struct):
+    """Observations of one value of an attribute with no other between: its first and its last."""
+
+    value: str
+    first: _Claim
+    last: _Claim
 
 
 class _KnownNode(Struct):
-    """What the writer knows of a node: some claims, and the newest run of each attribute.
-
-    `runs` holds (first recorded, last recorded, value) by name.
-    """
+    """What the writer knows of a node: some claims, and per attribute the run believed now."""
 
     key: int
     claims: list[_Claim]
-    runs: dict[str, tuple[int, int, str]]
+    runs: dict[str, _Run]
 
 
 class _KnownEdge(Struct):
@@ -101,8 +105,7 @@ class GraphWriter:
         self, connection: sqlite3.Connection, nodes: Sequence[Node], tally: Counter[int]
     ) -> None:
         claims: list[tuple[int, int, int]] = []
-        runs: list[_Run] = []
-        confirmed: dict[_Run, int] = {}
+        runs: list[_RunRow] = []
         for node in nodes:
             ref = node.ref
             known = self._nodes[ref.kind].get(ref.id)
@@ -115,10 +118,11 @@ class GraphWriter:
                 _remember(known.claims, claim)
                 claims.append((known.key, *claim))
             for name, value in node.attributes.items():
-                _take_attribute(known, name, value, node.recorded_at, runs, confirmed)
+                run = _observe(known.runs, name, value, claim)
+                if run is not None:
+                    runs.append((known.key, name, value, *run.first, *run.last))
         connection.executemany(_ADD_CLAIM, claims)
-        connection.executemany(_ADD_RUN, runs)
-        connection.executemany(_CONFIRM_RUN, [(last, *run) for run, last in confirmed.items()])
+        connection.executemany(_PUT_RUN, runs)
 
     def _write_edges(
         self, connection: sqlite3.Connection, edges: Sequence[Edge], tally: Counter[int]
@@ -209,26 +213,25 @@ def _says_nothing_new(known: _KnownEdge, edge: Edge) -> bool:
     return end_is_known and _covered(known.claims, (edge.recorded_at, edge.valid_from))
 
 
-def _take_attribute(
-    known: _KnownNode,
-    name: str,
-    value: str,
-    recorded_at: int,
-    runs: list[_Run],
-    confirmed: dict[_Run, int],
-) -> None:
-    """Queue what one attribute of a claim changes: a new run, a longer one, or nothing."""
-    newest = known.runs.get(name)
-    if newest is not None:
-        first, last, newest_value = newest
-        if value == newest_value and recorded_at >= first:
-            if recorded_at > last:
-                known.runs[name] = (first, recorded_at, value)
-                confirmed[known.key, name, first, value] = recorded_at
-            return
-    if newest is None or (recorded_at, value) > (newest[1], newest[2]):
-        known.runs[name] = (recorded_at, recorded_at, value)
-    runs.append((known.key, name, recorded_at, value))
+def _observe(runs: dict[str, _Run], name: str, value: str, claim: _Claim) -> _Run | None:
+    """Note a value observed; return the run to write, or None when it changes no belief."""
+    believed = runs.get(name)
+    if believed is None:
+        runs[name] = _Run(value, claim, claim)
+        return runs[name]
+    recorded_at, valid_from = claim
+    last_recorded, last_from = believed.last
+    newer = (valid_from, value) > (last_from, believed.value)
+    if not newer and recorded_at >= last_recorded:
+        return None
+    if value == believed.value and recorded_at >= believed.first[0]:
+        if newer:
+            believed.last = claim
+        return believed if newer else None
+    run = _Run(value, claim, claim)
+    if newer:
+        runs[name] = run
+    return run
 
 
 def _load_node(connection: sqlite3.Connection, kind: NodeKind, id_: str) -> _KnownNode:
@@ -238,9 +241,11 @@ def _load_node(connection: sqlite3.Connection, kind: NodeKind, id_: str) -> _Kno
         added = connection.execute("insert into node (kind, id) values (?, ?)", name)
         return _KnownNode(added.lastrowid or 0, [], {})
     claims = connection.execute(_CLAIMS_OF, (*found, _CLAIMS_KEPT)).fetchall()
-    runs = connection.execute(_RUNS_OF, found).fetchall()
-    newest = {name: (first, last, value) for name, first, last, value in runs}
-    return _KnownNode(found[0], claims, newest)
+    rows = connection.execute(_RUNS_OF, found)
+    runs = {
+        name: _Run(value, (r, v), (last_r, last_v)) for name, value, r, v, last_r, last_v in rows
+    }
+    return _KnownNode(found[0], claims, runs)
 
 
 def _load_edge(
@@ -315,16 +320,17 @@ select ?1, ?2, ?3 where not exists (
 on conflict (node, recorded_at) do update set valid_from = min(valid_from, excluded.valid_from)"""
 _CLAIMS_OF: Final = """
 select recorded_at, valid_from from node_claim where node = ? order by recorded_at limit ?"""
-_ADD_RUN: Final = """
-insert into attribute (node, name, recorded_at, value, confirmed_at)
-select ?1, ?2, ?3, ?4, ?3 where not exists (
-  select 1 from attribute where node = ?1 and name = ?2 and value = ?4
-  and recorded_at <= ?3 and confirmed_at >= ?3)"""
-_CONFIRM_RUN: Final = """
-update attribute set confirmed_at = ? where node = ? and name = ? and recorded_at = ? and value = ?"""
+_PUT_RUN: Final = """
+insert into attribute
+(node, name, value, recorded_at, valid_from, last_recorded_at, last_valid_from)
+values (?, ?, ?, ?, ?, ?, ?) on conflict (node, name, value, recorded_at) do update
+set valid_from = max(valid_from, excluded.valid_from),
+  last_recorded_at = iif(excluded.last_valid_from > last_valid_from,
+    excluded.last_recorded_at, last_recorded_at),
+  last_valid_from = max(last_valid_from, excluded.last_valid_from)"""
 _RUNS_OF: Final = """
-select name, recorded_at, confirmed_at, value from attribute where node = ?
-order by confirmed_at, value"""
+select name, value, recorded_at, valid_from, last_recorded_at, last_valid_from
+from attribute where node = ? order by last_valid_from, value"""
 _ADD_EDGE: Final = """
 insert into edge (source, kind, target, recorded_at, valid_from, valid_to) values (?, ?, ?, ?, ?, ?)
 on conflict (source, kind, target, recorded_at) do update

@@ -304,7 +304,7 @@ def _merged_node(claims: Sequence[Node]) -> Node:
     attributes: dict[str, tuple[int, str]] = {}
     for claim in claims:
         for name, value in claim.attributes.items():
-            stated = (claim.recorded_at, value)
+            stated = (claim.valid_from, value)
             attributes[name] = max(stated, attributes.get(name, stated))
     return Node(
         claims[0].ref,

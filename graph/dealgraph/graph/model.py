@@ -149,7 +149,7 @@ class NodeRef(Struct, frozen=True, order=True, array_like=True):
     id: str
 
 
-class Node(Struct, frozen=True):
+class Node(Struct, frozen=True, gc=False):
     """A node with its facts by name, as known at the time asked for."""
 
     ref: NodeRef
@@ -158,7 +158,7 @@ class Node(Struct, frozen=True):
     recorded_at: int
 
 
-class Edge(Struct, frozen=True):
+class Edge(Struct, frozen=True, gc=False):
     """A typed edge. `valid_to` is `OPEN` while it holds."""
 
     kind: EdgeKind

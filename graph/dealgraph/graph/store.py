@@ -44,8 +44,14 @@ class GraphBatch(Struct, frozen=True):
     believed, on a tie the greater value, whatever the order of arrival; the node holds since its
     earliest observation. `as_of` looks at the observations recorded until then.
     `edges` exclude those that an action or signal implies (schema.IMPLIED_BY_*); the same edge seen
-    again keeps the earliest `valid_from`; a `valid_to` closes it. `retractions` may come before
-    their action. `position` is the offset of the last log record that the batch covers.
+    again keeps the earliest `valid_from`; a `valid_to` closes it for good, and the end recorded last is
+    believed. An action is taken in once; of several `retractions` the one recorded first counts, and
+    they may come before their action. Of versions of a signal with equal `recorded_at` the one applied
+    last is believed. `position` is the offset of the last log record that the batch covers.
+
+    Nodes and edges that come out have the `recorded_at` at which they first became known. `as_of` is
+    exact for facts applied in the order of `recorded_at`, as a log holds them; present belief is exact
+    for any order.
     """
 
     nodes: Sequence[Node] = ()
