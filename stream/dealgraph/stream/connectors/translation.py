@@ -49,7 +49,7 @@ def compile_mapping(mapping: Mapping, options: Options) -> Translates:
     native_id = compile_text(mapping.native_id or _default_id(mapping))
     session = _filled(compile_text(mapping.session), defaults.session)
     opportunity = _filled(compile_text(mapping.opportunity), defaults.opportunity)
-    customer = _filled(compile_text(mapping.customer), defaults.customer)
+    customer = compile_text(mapping.customer)
     rep = _filled(compile_text(mapping.rep), defaults.rep)
     contact, text = compile_text(mapping.contact), compile_text(mapping.text)
     language = compile_text(mapping.language)
@@ -75,7 +75,7 @@ def compile_mapping(mapping: Mapping, options: Options) -> Translates:
             actor=who,
             session=session(item),
             opportunity=opportunity(item),
-            customer=customer(item) or roster.customer_of(who.native_id),
+            customer=customer(item) or roster.customer_of(who.native_id) or defaults.customer,
             contact=person_id(source, subject) if subject else "",
             rep=person_id(source, holder) if holder else "",
             text=text(item),

@@ -217,7 +217,7 @@ class _Reading:
                 actor=(actor := self._roster.speaker(label)),
                 session=self._session,
                 opportunity=defaults.opportunity,
-                customer=defaults.customer or self._roster.customer_of(actor.native_id),
+                customer=self._roster.customer_of(actor.native_id) or defaults.customer,
                 rep=person_id(WebVtt.name, defaults.rep) if defaults.rep else "",
                 text=words,
                 provenance=origin,

@@ -1,21 +1,20 @@
 """The connector of the WeCom conversation archive: decrypted messages as JSON lines or a JSON array.
 
-Times are in ms at the top and in s within forwarded records; relays send times and recipients as strings. Ids of
-external contacts begin with wm or wo; everybody else belongs to the selling side, unless the roster
-says otherwise.
+Times are in ms at the top and in s within forwarded records. Ids of external contacts begin with wm or wo;
+everybody else belongs to the selling side, unless the roster says otherwise.
 """
 
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
+import msgspec
 from msgspec.structs import replace
 
 from dealgraph.graph.model import Channel, Side
 from dealgraph.stream.connectors.connector import Options, Parsed
 from dealgraph.stream.connectors.json_stream import json_values
+from dealgraph.stream.connectors.participants import contact_of, customer_of, rep_of, short_id
 from dealgraph.stream.connectors.raw import (
     Line,
     RawFile,
@@ -26,9 +25,14 @@ from dealgraph.stream.connectors.raw import (
     rejected,
 )
 from dealgraph.stream.connectors.roster import Roster
-from dealgraph.stream.connectors.templates import plain_text
-from dealgraph.stream.connectors.times import epoch_ms
 from dealgraph.stream.connectors.wecom_bodies import Body, items_of, read_body, read_item
+from dealgraph.stream.connectors.wecom_fields import (
+    milliseconds,
+    object_of,
+    recipients_of,
+    text_of,
+    time_of,
+)
 from dealgraph.stream.identity import person_id
 from dealgraph.stream.interaction import (
     ConsentChange,
@@ -45,7 +49,6 @@ from dealgraph.stream.interaction import (
 VERSION: Final = "1"
 _NAME: Final = "wecom"
 _EXTERNAL: Final = ("wm", "wo")
-_MAX_SESSION: Final = 200
 
 
 class WeCom:
@@ -86,20 +89,21 @@ def _record(line: Line, position: str, options: Options) -> list[Interaction | R
     except RecordError as error:
         return [rejected(_NAME, position, error, line.raw, Channel.CHAT)]
     pulled = value.get("chatdata")
+    if not isinstance(pulled, list):
+        return _taken(value, line.raw, position, options)
     found: list[Interaction | Rejected] = []
-    for message in pulled if isinstance(pulled, list) else [value]:
-        try:
-            found += _message(message, provenance(_NAME, VERSION, line.raw, position), options)
-        except RecordError as error:
-            found.append(rejected(_NAME, position, error, line.raw, Channel.CHAT))
+    for message in pulled:
+        found += _taken(message, msgspec.json.encode(message), position, options)
     return found
 
 
-class _Frame(Struct, frozen=True):
-    """What all messages have, and who takes part."""
-
-    base: Interaction
-    participants: tuple[Person, ...]
+def _taken(
+    message: Any, raw: bytes, position: str, options: Options
+) -> list[Interaction | Rejected]:
+    try:
+        return [*_message(message, provenance(_NAME, VERSION, raw, position), options)]
+    except RecordError as error:
+        return [rejected(_NAME, position, error, raw, Channel.CHAT)]
 
 
 def _message(message: Any, origin: Provenance, options: Options) -> list[Interaction]:
@@ -108,11 +112,11 @@ def _message(message: Any, origin: Provenance, options: Options) -> list[Interac
     if "encrypt_chat_msg" in message:
         raise RecordError(Reason.UNREADABLE, "still encrypted; decrypt the archive first")
     base = _base(message, origin, options)
-    msgtype = _text(message, "msgtype")
+    msgtype = text_of(message, "msgtype")
     if message.get("action") == "switch":
         return [base]
     if message.get("action") == "recall" or msgtype == "revoke":
-        target = _text(_object(message, "revoke"), "pre_msgid")
+        target = text_of(object_of(message, "revoke"), "pre_msgid")
         if not target:
             raise RecordError(Reason.MISSING_ID, "revoke.pre_msgid is empty")
         return [replace(base, kind=InteractionKind.RECALL, detail=Recall(target))]
@@ -125,29 +129,27 @@ def _message(message: Any, origin: Provenance, options: Options) -> list[Interac
 
 def _base(message: Mapping[str, Any], origin: Provenance, options: Options) -> Interaction:
     """Return the interaction with all that does not depend on the type of the message."""
-    native_id = _text(message, "msgid")
+    native_id = text_of(message, "msgid")
     if not native_id:
         raise RecordError(Reason.MISSING_ID, "msgid is empty")
     is_switch = message.get("action") == "switch"
-    sender = _person(_text(message, "user" if is_switch else "from"), options.roster)
-    recipients = tuple(_person(to, options.roster) for to in _recipients(message.get("tolist")))
+    sender = _person(text_of(message, "user" if is_switch else "from"), options.roster)
+    recipients = tuple(_person(to, options.roster) for to in recipients_of(message.get("tolist")))
     people = (sender, *recipients)
     defaults = options.defaults()
-    customers = [person for person in people if person.side is Side.CUSTOMER]
-    known = [options.roster.customer_of(person.native_id) for person in customers]
     return Interaction(
         source=_NAME,
         native_id=native_id,
         kind=InteractionKind.ACTIVITY if is_switch else InteractionKind.MESSAGE,
         channel=Channel.CHAT,
-        occurred_at=_time(message, "time" if is_switch else "msgtime", 1),
+        occurred_at=time_of(message, "time" if is_switch else "msgtime", 1),
         actor=sender,
         recipients=recipients,
-        session=defaults.session or _session(_text(message, "roomid"), people),
+        session=_session(text_of(message, "roomid"), people),
         opportunity=defaults.opportunity,
-        customer=defaults.customer or next(filter(None, known), ""),
-        contact=customers[0].native_id if len(customers) == 1 else "",
-        rep=_rep(people, defaults.rep),
+        customer=customer_of(people, options),
+        contact=contact_of(people),
+        rep=rep_of(people, defaults.rep, _NAME),
         provenance=origin,
         attributes={"activity": "switch"} if is_switch else {},
     )
@@ -157,9 +159,9 @@ def _words(message: Mapping[str, Any], msgtype: str, base: Interaction) -> list[
     body = read_body(message, msgtype)
     whole = replace(base, text=body.text, attributes=body.attributes)
     if msgtype == "meeting_voice_call":
-        call = _object(message, msgtype)
-        ended = _time(call, "endtime", 1_000) if call.get("endtime") else base.occurred_at
-        attributes = {"voice_id": _text(message, "voiceid"), **body.attributes}
+        call = object_of(message, msgtype)
+        ended = time_of(call, "endtime", 1_000) if call.get("endtime") else base.occurred_at
+        attributes = {"voice_id": text_of(message, "voiceid"), **body.attributes}
         return [
             replace(
                 whole,
@@ -170,8 +172,8 @@ def _words(message: Mapping[str, Any], msgtype: str, base: Interaction) -> list[
             )
         ]
     if msgtype in ("voice", "video"):
-        length = _object(message, msgtype).get("play_length")
-        return [replace(whole, duration_ms=_milliseconds(length, 1_000) if length else 0)]
+        length = object_of(message, msgtype).get("play_length")
+        return [replace(whole, duration_ms=milliseconds(length, 1_000) if length else 0)]
     if msgtype != "chatrecord":
         return [whole]
     items = items_of(message.get(msgtype), msgtype)
@@ -184,7 +186,7 @@ def _forwarded(item: Mapping[str, Any], part: int, base: Interaction) -> Interac
     return replace(
         base,
         part=part,
-        occurred_at=_time(item, "msgtime", 1_000),
+        occurred_at=time_of(item, "msgtime", 1_000),
         actor=Person(),
         recipients=(),
         text=body.text,
@@ -194,14 +196,14 @@ def _forwarded(item: Mapping[str, Any], part: int, base: Interaction) -> Interac
 
 def _consent(message: Mapping[str, Any], msgtype: str, base: Interaction) -> list[Interaction]:
     """Return what a contact's yes or no to the archive means: for chats, for every purpose."""
-    body = _object(message, msgtype)
-    contact = _text(body, "userid") or _text(message, "from")
+    body = object_of(message, msgtype)
+    contact = text_of(body, "userid") or text_of(message, "from")
     if not contact:
         raise RecordError(Reason.MISSING_ID, f"{msgtype}.userid is empty")
     subject = person_id(_NAME, contact)
     granted = msgtype == "agree"
     stated_at = f"{msgtype}_time"
-    at = _time(body, stated_at, 1) if body.get(stated_at) else base.occurred_at
+    at = time_of(body, stated_at, 1) if body.get(stated_at) else base.occurred_at
     return [
         replace(
             base,
@@ -223,62 +225,8 @@ def _person(native_id: str, roster: Roster) -> Person:
     return stated or Person(side, person_id(_NAME, native_id), confidence=1.0)
 
 
-def _rep(people: tuple[Person, ...], default: str) -> str:
-    """Return who holds the conversation: a rep who speaks, the only rep, or the one that is stated."""
-    reps = [person.native_id for person in people if person.side is Side.REP]
-    stated = person_id(_NAME, default) if default else ""
-    if people[0].side is Side.REP or len(set(reps)) == 1:
-        return reps[0]
-    return stated or (reps[0] if reps else "")
-
-
 def _session(room: str, people: tuple[Person, ...]) -> str:
     if room:
         return person_id(_NAME, room)
-    names = "|".join(sorted({person.native_id for person in people if person.native_id}))
-    if len(names) > _MAX_SESSION:
-        names = sha256(names.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return f"{_NAME}:{names}"
-    return names
-
-
-def _recipients(tolist: Any) -> list[str]:
-    if isinstance(tolist, str):
-        listed = tolist.strip().startswith("[")
-        tolist = decode_json(tolist) if listed else tolist.replace(";", ",").split(",")
-    if tolist is None:
-        return []
-    if not isinstance(tolist, list):
-        raise RecordError(Reason.WRONG_TYPE, "tolist is no list")
-    return [name for name in (plain_text(to).strip() for to in tolist) if name]
-
-
-def _text(values: Mapping[str, Any], name: str) -> str:
-    try:
-        return plain_text(values.get(name)).strip()
-    except RecordError as error:
-        raise RecordError(error.reason, f"{name}: {error.detail}") from error
-
-
-def _object(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = message.get(name)
-    if isinstance(value, dict):
-        return value
-    reason = Reason.MISSING_FIELD if value is None else Reason.WRONG_TYPE
-    raise RecordError(reason, f"{name} is no object")
-
-
-def _time(values: Mapping[str, Any], name: str, unit_ms: int) -> int:
-    value = values.get(name)
-    if value is None or value == "":
-        raise RecordError(Reason.BAD_TIMESTAMP, f"{name} is missing")
-    return _milliseconds(value, unit_ms)
-
-
-def _milliseconds(value: Any, unit_ms: int) -> int:
-    if isinstance(value, bool):
-        raise RecordError(Reason.WRONG_TYPE, "a boolean where a number is expected")
-    try:
-        return epoch_ms(plain_text(value), unit_ms)
-    except (ValueError, OverflowError) as error:
-        raise RecordError(Reason.BAD_TIMESTAMP, f"no number: {error}"[:200]) from error
+    names = sorted({person.native_id for person in people if person.native_id})
+    return short_id("|".join(names), f"{_NAME}:")

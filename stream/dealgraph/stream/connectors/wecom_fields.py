@@ -1,0 +1,56 @@
+"""The fields of WeCom messages as the archive and relays write them. All raise RecordError."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dealgraph.stream.connectors.raw import RecordError, decode_json
+from dealgraph.stream.connectors.templates import plain_text
+from dealgraph.stream.connectors.times import epoch_ms
+from dealgraph.stream.interaction import Reason
+
+
+def recipients_of(tolist: Any) -> list[str]:
+    """Return the recipients; relays write the list as JSON or with commas in a string."""
+    if isinstance(tolist, str):
+        listed = tolist.strip().startswith("[")
+        tolist = decode_json(tolist) if listed else tolist.replace(";", ",").split(",")
+    if tolist is None:
+        return []
+    if not isinstance(tolist, list):
+        raise RecordError(Reason.WRONG_TYPE, "tolist is no list")
+    return [name for name in (plain_text(to).strip() for to in tolist) if name]
+
+
+def text_of(values: Mapping[str, Any], name: str) -> str:
+    """Return a field as trimmed text, "" when it is missing."""
+    try:
+        return plain_text(values.get(name)).strip()
+    except RecordError as error:
+        raise RecordError(error.reason, f"{name}: {error.detail}") from error
+
+
+def object_of(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a field that must be an object."""
+    value = message.get(name)
+    if isinstance(value, dict):
+        return value
+    reason = Reason.MISSING_FIELD if value is None else Reason.WRONG_TYPE
+    raise RecordError(reason, f"{name} is no object")
+
+
+def time_of(values: Mapping[str, Any], name: str, unit_ms: int) -> int:
+    """Return a time, written in units of `unit_ms` ms as number or string, in ms."""
+    value = values.get(name)
+    if value is None or value == "":
+        raise RecordError(Reason.BAD_TIMESTAMP, f"{name} is missing")
+    return milliseconds(value, unit_ms)
+
+
+def milliseconds(value: Any, unit_ms: int) -> int:
+    """Return a number of units of `unit_ms` ms in ms."""
+    if isinstance(value, bool):
+        raise RecordError(Reason.WRONG_TYPE, "a boolean where a number is expected")
+    try:
+        return epoch_ms(plain_text(value), unit_ms)
+    except (ValueError, OverflowError) as error:
+        raise RecordError(Reason.BAD_TIMESTAMP, f"no number: {error}"[:200]) from error
