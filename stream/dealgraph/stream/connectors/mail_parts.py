@@ -12,14 +12,14 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
 from email.utils import getaddresses, parsedate_to_datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from dealgraph.stream.connectors.mail_words import html_words, own_words
 from dealgraph.stream.connectors.raw import RecordError
 from dealgraph.stream.connectors.times import datetime_ms
 from dealgraph.stream.interaction import Reason
 
-Mail = Message[str, str]
+Mail: TypeAlias = "Message[str, str]"
 
 _MAX_HEADER: Final = 64 * 1024
 _MAX_WORD: Final = 4 * 1024
@@ -120,7 +120,8 @@ def _leaves(part: Mail, depth: int) -> Iterator[Mail]:
         return  # a mail that is attached is not what this one says
     else:
         for inner in payload:
-            yield from _leaves(inner, depth + 1)
+            if isinstance(inner, Message):
+                yield from _leaves(inner, depth + 1)
 
 
 def _file_name(part: Mail) -> str:
