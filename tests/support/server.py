@@ -140,27 +140,23 @@ def serving(directory: Path, stated: Settings = SETTINGS) -> Iterator[RunningSer
         embedded.close()
 
 
-_WORRIES: Final = (
-    "When will the delivery arrive? We are worried about the delivery date.",
-    "Can you guarantee the delivery date? The rollout must not slip.",
-    "Again: what about delivery? The migration and the rollout worry us.",
-    "We still have no answer on the delivery date.",
-)
+_CALM: Final = "Thank you, that was helpful."
+_NAMING: Final = "We are also talking to a competitor of yours."
 
 
-def alarming(deal: str, session: str = "", turns: int = 16) -> list[Interaction]:
-    """Chat of a customer who comes back to delivery again and again: it raises alerts."""
+def alarming(deal: str, session: str = "") -> list[Interaction]:
+    """A chat in which the customer suddenly names competitors: it raises one alert."""
     session = session or f"{deal}-chat"
     return [
         message(
-            _WORRIES[turn % len(_WORRIES)],
+            _CALM if turn < 4 else _NAMING,
             at=MONDAY + turn * MINUTE,
             session=session,
             opportunity=deal,
             customer=f"{deal}-customer",
             duration_ms=20 * SECOND,
         )
-        for turn in range(turns)
+        for turn in range(8)
     ]
 
 

@@ -142,7 +142,7 @@ class Severity(IntEnum):
     CRITICAL = 3
 
 
-class NodeRef(Struct, frozen=True, order=True, array_like=True):
+class NodeRef(Struct, frozen=True, order=True, array_like=True, gc=False):
     """Names a node: its kind and its id."""
 
     kind: NodeKind
@@ -177,7 +177,7 @@ class Emotion(Struct, frozen=True, gc=False, array_like=True):
     confidence: float
 
 
-class Action(Struct, frozen=True, array_like=True):
+class Action(Struct, frozen=True, array_like=True, gc=False):
     """Something somebody did, with what was understood of it.
 
     `actor` is the person as the source names them (a Contact or Rep), or None when the speaker is
@@ -214,7 +214,7 @@ class Action(Struct, frozen=True, array_like=True):
     recall_recorded_at: int = OPEN
 
 
-class DecisionSignal(Struct, frozen=True, array_like=True):
+class DecisionSignal(Struct, frozen=True, array_like=True, gc=False):
     """One version of a decision signal; a later version with the same id replaces it.
 
     `episode` counts from 0 within (kind, scope). `session` is empty for signals of a whole

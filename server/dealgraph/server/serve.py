@@ -73,7 +73,7 @@ class Server:
         loop = asyncio.get_running_loop()
         embedded = self._embedded
         self._resources.push_async_callback(asyncio.to_thread, embedded.runner.stop)
-        services = Services(embedded, self._settings, self._metrics, self._clock)
+        services = self.services = Services(embedded, self._settings, self._metrics, self._clock)
         self._resources.push_async_callback(services.close)
         embedded.listen(services.hub.wake)
         embedded.listen(lambda: self._check_dataflow(loop))

@@ -50,7 +50,7 @@ class Services:
         messages = AlertMessages(tokens, decisions)
         metrics.watch_graph(embedded.graph.counts)
         self._readers = Readers(stated.readers, stated.waiting_reads)
-        self._commits = CommitQueue(
+        self.commits = CommitQueue(
             lambda: log.transaction(Topic.INTERACTIONS),
             waiting=settings.ingest.waiting_requests,
             per_commit=settings.ingest.requests_per_commit,
@@ -67,7 +67,7 @@ class Services:
             tenant,
             embedded.gate,
             DeadLetters(log, partial(embedded.gate.publish, keep_rejected=False), parse_raw),
-            self._commits,
+            self.commits,
             self._readers,
             tokens,
             max_items=settings.ingest.max_items,
@@ -86,7 +86,7 @@ class Services:
             self.hub,
             AlertList(embedded.alerts, codec.alert_from_bytes, self._readers),
             decisions,
-            self._commits,
+            self.commits,
             tokens,
             metrics,
             clock,
@@ -95,7 +95,7 @@ class Services:
         self._live = LiveSessionService(
             tenant,
             embedded.gate,
-            self._commits,
+            self.commits,
             self.hub,
             messages,
             embedded.runner,
@@ -112,7 +112,7 @@ class Services:
 
     async def close(self) -> None:
         """Finish the writes that wait, and release all threads."""
-        for close in (self._commits.close, self._readers.close, self.hub.close):
+        for close in (self.commits.close, self._readers.close, self.hub.close):
             await asyncio.to_thread(close)
 
 

@@ -162,7 +162,7 @@ NOBODY: Final = Person()
 NOWHERE: Final = Provenance()
 
 
-class Interaction(Struct, frozen=True):
+class Interaction(Struct, frozen=True, gc=False):
     """One thing that happened. Times are milliseconds since 1970 UTC.
 
     `native_id` with `source` and `part` identifies it. `recorded_at` 0 means: on arrival. An empty

@@ -54,11 +54,7 @@ class Projection:
             self._retractions.append(Retraction(action.target, action.at, action.recorded_at))
         elif action.kind is ActionKind.STAGE_CHANGE or action.kind is ActionKind.FIELD_CHANGE:
             self._observe_field(action)
-        recipients = interaction.recipients and tuple(
-            ref
-            for person in interaction.recipients
-            if (ref := person_ref(person.side, interaction.source, person.native_id)) is not None
-        )
+        recipients = _recipients(interaction) if interaction.recipients else ()
         around: _Around = (
             action.session,
             action.opportunity,
@@ -138,6 +134,14 @@ class Projection:
         first, second = sorted((one, other))
         self._nodes += [Node(first, {}, at, recorded_at), Node(second, {}, at, recorded_at)]
         self._edges.append(Edge(EdgeKind.SAME_AS, first, second, at, OPEN, recorded_at))
+
+
+def _recipients(interaction: Interaction) -> tuple[NodeRef, ...]:
+    refs = (
+        person_ref(person.side, interaction.source, person.native_id)
+        for person in interaction.recipients
+    )
+    return tuple(ref for ref in refs if ref is not None)
 
 
 def _ref(kind: NodeKind, key: str) -> NodeRef | None:

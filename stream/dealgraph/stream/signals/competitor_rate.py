@@ -146,7 +146,7 @@ class CompetitorRateWatch:
             baseline=usual,
             exposure_minutes=minutes,
             window_ms=self._window_ms,
-            evidence=newest_ids(self._mentions),
+            evidence=newest_ids(name for _, name in reversed(self._mentions)),
             explanation=(
                 f"Competitors came up {times} in {minutes:.1f} minutes of customer talk: "
                 f"{rate:.1f} per 10 minutes, where {usual:g} is usual and {threshold:.1f} is the limit."

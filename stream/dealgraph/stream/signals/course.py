@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -88,9 +89,9 @@ class Course:
         )
 
 
-def newest_ids(moments: Iterable[tuple[int, str]]) -> tuple[str, ...]:
-    """Return the ids of the newest (at, id), at most ten, in order of time."""
-    return tuple(name for _, name in sorted(moments)[-MAX_EVIDENCE:])
+def newest_ids(newest_first: Iterable[str]) -> tuple[str, ...]:
+    """Return the first ten of ids that come newest first, turned to the order of time."""
+    return tuple(islice(newest_first, MAX_EVIDENCE))[::-1]
 
 
 def count_of(number: int, one: str, many: str) -> str:

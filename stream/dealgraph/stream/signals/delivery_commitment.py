@@ -99,7 +99,7 @@ class DeliveryCommitmentWatch:
             baseline=0.0,
             exposure_minutes=sum(exposure for _, _, exposure in talk.values()) / MINUTE,
             window_ms=definition.window_ms,
-            evidence=newest_ids((at, name) for at, name, _ in talk.values()),
+            evidence=newest_ids(name for _, name, _ in reversed(talk.values())),
             explanation=f"{people} at the customer spoke of the delivery as their own{when}.",
         )
 

@@ -38,7 +38,7 @@ from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
 from dealgraph.stream.signals.thresholds import Count, Positive, Thresholds, version_of
 
 _DELIVERY: Final = topic_set(Topic.DELIVERY)
-_MAX_ASKS: Final = 256
+_MAX_ASKS: Final = 64
 _ASKS: Final = frozenset({ActionKind.DELIVERY_CONCERN, ActionKind.QUESTION, ActionKind.OBJECTION})
 _ANSWERS: Final = frozenset({ActionKind.STATEMENT, ActionKind.ANSWER, ActionKind.COMMITMENT})
 
@@ -164,7 +164,7 @@ class DeliveryConcernWatch:
     def _reading(self, at: int) -> Reading:
         definition, asks = self._definition, self._asks
         base = definition.thresholds.base_intensity
-        chain = newest_ids((ask.at, ask.id) for ask in asks)
+        chain = newest_ids(ask.id for ask in reversed(asks))
         if self._answer is not None:
             chain = (self._answer[1], *chain[-(MAX_EVIDENCE - 1) :])
         return Reading(

@@ -243,8 +243,9 @@ class PriceSensitivityWatch:
 
     def _reading(self, point: Point, severity: Severity) -> Reading:
         window, share, valence = self._window, self._share.mean, self._valence.mean
-        prices = [(segment.at, segment.id) for segment in window if segment.price_ms]
-        self._seen = max(self._seen, max(prices, default=self._seen))
+        prices = [segment for segment in reversed(window) if segment.price_ms]
+        if prices:
+            self._seen = prices[0].at, prices[0].id
         minutes = self._definition.window_ms / MINUTE
         return Reading(
             statistic=point.level,
@@ -252,7 +253,7 @@ class PriceSensitivityWatch:
             baseline=share,
             exposure_minutes=sum(segment.talk_ms for segment in window) / MINUTE,
             window_ms=self._definition.window_ms,
-            evidence=newest_ids(prices),
+            evidence=newest_ids(segment.id for segment in prices),
             explanation=(
                 f"Price took {point.share:.0%} of the customer's talk in the last {minutes:g} minutes "
                 f"({share:.0%} is usual here); the mood was {point.valence:+.2f} "
