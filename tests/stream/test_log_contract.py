@@ -105,6 +105,20 @@ def test_of_equal_ids_in_one_batch_the_first_is_stored(log: EventLog) -> None:
     assert [found.id for found in log.read(Topic.ALERTS, 0, 9)] == ["a", "b"]
 
 
+def test_the_end_is_the_newest_record_also_after_duplicates(log: EventLog) -> None:
+    log.append(Topic.ALERTS, [record("a")])
+    log.append(Topic.ALERTS, [record("a"), record("a", "other")])
+    assert log.end(Topic.ALERTS) == 1
+
+    log.append(Topic.ALERTS, [record("a"), record("b"), record("a")])
+    assert log.end(Topic.ALERTS) == log.read(Topic.ALERTS, 1, 9)[0].offset
+
+    log.trim(Topic.ALERTS, 99)
+    end = log.end(Topic.ALERTS)
+    log.append(Topic.ALERTS, [record("c"), record("c")])
+    assert log.end(Topic.ALERTS) == log.read(Topic.ALERTS, end, 9)[0].offset
+
+
 def test_appending_nothing_changes_nothing(log: EventLog) -> None:
     assert log.append(Topic.ALERTS, []) == []
     assert log.end(Topic.ALERTS) == 0

@@ -47,13 +47,20 @@ class SqliteLog:
             ).rowcount
             if stored == len(rows):
                 return [Appended.STORED] * stored
+            old_end = before[0] if before else 0
+            # SQLite counts ignored rows too; the end is to be the newest record's offset.
+            connection.execute(
+                "update sqlite_sequence set seq = max(?, coalesce("
+                f"(select max(offset) from log_{topic.value}), 0)) where name = ?",
+                (old_end, f"log_{topic.value}"),
+            )
             known = {
                 key: connection.execute(
                     f"select offset, digest from log_{topic.value} where id = ?", (key,)
                 ).fetchone()
                 for key, *_ in rows
             }
-        return _outcomes(rows, known, before[0] if before else 0)
+        return _outcomes(rows, known, old_end)
 
     def read(self, topic: Topic, after: int, limit: int) -> list[Record]:
         """Return at most `limit` records with offsets above `after`, in order."""
