@@ -232,8 +232,9 @@ _DETAILS: Final[dict[InteractionKind, st.SearchStrategy[Detail]]] = {
         purpose=st.sampled_from(Purpose),
         granted=st.booleans(),
     ),
-    InteractionKind.RECALL: st.builds(Recall, native_id=_IDS, part=st.integers(0, 9)),
-    InteractionKind.DELETE: st.builds(Recall, native_id=_IDS, part=st.integers(0, 9)),
+    # Longer than any native id drawn below: nothing takes itself back.
+    InteractionKind.RECALL: st.builds(Recall, native_id=_IDS.map("something said ".__add__)),
+    InteractionKind.DELETE: st.builds(Recall, native_id=_IDS.map("something kept ".__add__)),
     InteractionKind.MERGE: st.builds(
         Merge,
         native_id=_IDS.map("a-".__add__),
