@@ -1,5 +1,6 @@
 """Tagged actions as detectors see them, and streams of them."""
 
+import random
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -48,39 +49,57 @@ def observed(
     )
 
 
-@st.composite
-def streams(draw: st.DrawFn, gaps: Sequence[int], max_size: int = 60) -> list[Observed]:
-    """Streams of actions in order (at, id), of all sides, about topics that detectors look for."""
-    steps = draw(st.lists(st.sampled_from(gaps), max_size=max_size))
-    at = START
-    stream = []
-    for number, step in enumerate(steps):
-        at += step
+def random_stream(gaps: Sequence[int], length: int, seed: int) -> list[Observed]:
+    """A stream of all sides in order (at, id): now and then a phase with one topic and one mood."""
+    chance = random.Random(seed)
+    at, stream = START, []
+    topics, mood, people = _TOPICS[0], 0.0, _CROWDS[0]
+    for number in range(length):
+        if number % 12 == 0:
+            topics, mood = chance.choice(_TOPICS), chance.choice([-0.9, -0.4, 0.0, 0.4])
+            people = chance.choice(_CROWDS)
+        at += chance.choice(gaps)
+        side, kind = chance.choice(people)
         stream.append(
             observed(
                 number,
                 at,
-                *draw(st.sampled_from(_TOPICS)),
-                side=draw(st.sampled_from(_SIDES)),
-                kind=draw(st.sampled_from(_KINDS)),
-                session=draw(st.sampled_from(["", "s1", "s2", "s3"])),
-                person=draw(st.sampled_from(["", "mail:a@x.example", "mail:b@x.example"])),
-                talk_ms=draw(st.sampled_from([0, 2 * SECOND, 10 * SECOND, 40 * SECOND])),
-                valence=draw(st.sampled_from([-0.9, -0.5, 0.0, 0.4])),
-                emotion_confidence=draw(st.sampled_from([0.0, 0.3, 0.8])),
-                stage=draw(st.sampled_from(["", "Discovery", "negotiation", "other"])),
+                *(topics if chance.random() < 0.7 else chance.choice(_TOPICS)),
+                side=side,
+                kind=kind,
+                session=chance.choice(["", "s1", "s2", "s3"]),
+                person=chance.choice(["", "mail:a@x.example", "mail:b@x.example"]),
+                talk_ms=chance.choice([0, 2 * SECOND, 10 * SECOND, 40 * SECOND]),
+                valence=max(-1.0, min(1.0, mood + chance.uniform(-0.5, 0.5))),
+                emotion_confidence=chance.choice([0.0, 0.3, 0.8, 0.8]),
+                stage=chance.choice(["", "Discovery", "negotiation", "other"]),
             )
         )
     return stream
 
 
-_SIDES = [Side.CUSTOMER, Side.CUSTOMER, Side.CUSTOMER, Side.REP, Side.UNKNOWN, Side.SYSTEM]
-_KINDS = [
-    ActionKind.STATEMENT,
-    ActionKind.QUESTION,
-    ActionKind.DELIVERY_CONCERN,
-    ActionKind.ANSWER,
-    ActionKind.ACTIVITY,
+def streams(gaps: Sequence[int], length: int = 150) -> st.SearchStrategy[list[Observed]]:
+    """Random streams: built from a seed, because drawn item by item they stay too short to raise."""
+    return st.builds(
+        random_stream, st.just(gaps), st.integers(0, length), st.integers(0, 2**32 - 1)
+    )
+
+
+_Who = tuple[Side, ActionKind]
+_CUSTOMER: list[_Who] = [
+    (Side.CUSTOMER, ActionKind.DELIVERY_CONCERN),
+    (Side.CUSTOMER, ActionKind.QUESTION),
+    (Side.CUSTOMER, ActionKind.STATEMENT),
+    (Side.UNKNOWN, ActionKind.QUESTION),
+]
+_CROWDS: list[list[_Who]] = [
+    _CUSTOMER,
+    [
+        *_CUSTOMER,
+        (Side.REP, ActionKind.ANSWER),
+        (Side.REP, ActionKind.QUESTION),
+        (Side.SYSTEM, ActionKind.ACTIVITY),
+    ],
 ]
 _TOPICS: list[tuple[Topic, ...]] = [
     (),

@@ -47,7 +47,7 @@ def moments(stream: list[Observed]) -> list[tuple[int, bool]]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(streams([0, HOUR, DAY, 5 * DAY, 15 * DAY], max_size=80))
+@given(streams([0, HOUR, DAY, 5 * DAY, 15 * DAY]))
 def test_raises_and_clears_exactly_when_the_formula_says(stream: list[Observed]) -> None:
     changes = []
     is_open = False

@@ -78,7 +78,7 @@ def moments(stream: list[Observed]) -> list[tuple[int, bool, float]]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(streams([0, HOUR, 5 * HOUR, DAY, 4 * DAY, 9 * DAY], max_size=80))
+@given(streams([0, HOUR, 5 * HOUR, DAY, 4 * DAY, 9 * DAY]))
 def test_raises_and_clears_exactly_when_the_formula_says(stream: list[Observed]) -> None:
     changes = []
     is_open = False
