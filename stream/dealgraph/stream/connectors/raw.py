@@ -231,7 +231,7 @@ class Encoding:
 def decode_json(raw: bytes | str) -> Any:
     """Return the value of a JSON text. Raises RecordError."""
     try:
-        return msgspec.json.decode(raw)
+        return msgspec.json.decode(raw.strip())
     except RecursionError as error:
         raise RecordError(Reason.TOO_DEEP, "JSON nested too deep") from error
     except UnicodeDecodeError as error:

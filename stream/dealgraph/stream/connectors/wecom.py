@@ -52,7 +52,7 @@ _EXTERNAL: Final = ("wm", "wo")
 
 
 class WeCom:
-    """Reads WeCom archives. Positions are the numbers of lines or of elements of the array."""
+    """Reads WeCom archives. Positions are "file:number" of lines or of elements of the array."""
 
     name = _NAME
     summary = "WeCom conversation archive, decrypted: JSON lines or a JSON array"
@@ -65,7 +65,7 @@ class WeCom:
             for line in json_values(file) if file.is_json_array else lines(file):
                 if line.fault is None and not line.raw.strip():
                     continue
-                for item in _record(line, str(line.number), options):
+                for item in _record(line, f"{path.name}:{line.number}", options):
                     yield Parsed(item, line.end)
 
     def parse_record(
