@@ -16,6 +16,7 @@ from dealgraph.stream.steps import Passed, Place, Received
 class LogSource(FixedPartitionedSource[Received | Passed, None]):
     """Reads topic `interactions` after `position`, `batch` records at a time.
 
+    `sequence` is the number of the first record read: numbers go on over several runs of one process.
     It ends when `stop` is set, and, unless `follow`, when it has reached the end that the log had
     when it began.
     """
@@ -24,6 +25,7 @@ class LogSource(FixedPartitionedSource[Received | Passed, None]):
         self,
         log: EventLog,
         position: int,
+        sequence: int,
         batch: int,
         *,
         follow: bool,
@@ -33,6 +35,7 @@ class LogSource(FixedPartitionedSource[Received | Passed, None]):
     ) -> None:
         self._log = log
         self._position = position
+        self._sequence = sequence
         self._batch = batch
         self._until = None if follow else log.end(Topic.INTERACTIONS)
         self._stop = stop
@@ -50,6 +53,7 @@ class LogSource(FixedPartitionedSource[Received | Passed, None]):
         return _Partition(
             self._log,
             self._position,
+            self._sequence,
             self._batch,
             self._until,
             self._stop,
@@ -63,6 +67,7 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
         self,
         log: EventLog,
         position: int,
+        sequence: int,
         batch: int,
         until: int | None,
         stop: threading.Event,
@@ -71,7 +76,7 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
     ) -> None:
         self._log = log
         self._position = position
-        self._sequence = 0
+        self._sequence = sequence
         self._batch = batch
         self._until = until
         self._stop = stop

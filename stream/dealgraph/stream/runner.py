@@ -74,6 +74,7 @@ class Runner:
         source = LogSource(
             self._log,
             self._parts.writer.position(),
+            self._parts.writer.committed() + 1,
             self._batch,
             follow=follow,
             stop=self._stop,

@@ -1,0 +1,226 @@
+"""The whole dataflow on an embedded dealgraph: what the log says decides, not when or how it came."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+
+from dealgraph.graph.hash import graph_hash
+from dealgraph.graph.model import (
+    ActionKind,
+    Channel,
+    EdgeKind,
+    NodeKind,
+    NodeRef,
+    SignalKind,
+    SignalState,
+)
+from dealgraph.graph.store import EdgeQuery, TimelineQuery
+from dealgraph.server.compose import Embedded, forget_graph
+from dealgraph.server.settings import DataflowSettings, Settings
+from dealgraph.stream.ingest import Outcome
+from dealgraph.stream.interaction import (
+    ConsentChange,
+    Interaction,
+    InteractionKind,
+    Purpose,
+    Recall,
+    action_id,
+)
+from tests.support.dealgraphs import alerts_of, opened, process
+from tests.support.interactions import utterance
+from tests.support.stories import delivery_story
+
+STORY = delivery_story(deals=6, seed=7)
+
+
+def hash_of(directory: Path, interactions: Sequence[Interaction], settings: Settings) -> str:
+    """Return the graph hash after these interactions came in this order."""
+    with opened(directory, settings) as dealgraph:
+        process(dealgraph, interactions)
+        return graph_hash(dealgraph.graph)
+
+
+@pytest.fixture(scope="module")
+def ordered_hash(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return hash_of(tmp_path_factory.mktemp("ordered"), STORY, Settings())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_order_of_arrival_gives_the_same_graph(
+    tmp_path: Path, ordered_hash: str, seed: int
+) -> None:
+    shuffled = list(STORY)
+    Random(seed).shuffle(shuffled)
+    assert hash_of(tmp_path, shuffled, Settings()) == ordered_hash
+
+
+def test_the_number_of_shards_and_the_size_of_batches_change_nothing(
+    tmp_path: Path, ordered_hash: str
+) -> None:
+    settings = Settings(dataflow=DataflowSettings(shards=3, batch=7))
+    assert hash_of(tmp_path, STORY, settings) == ordered_hash
+
+
+def test_states_that_are_dropped_and_loaded_again_change_nothing(
+    tmp_path: Path, ordered_hash: str
+) -> None:
+    shuffled = list(STORY)
+    Random(9).shuffle(shuffled)
+    settings = Settings(dataflow=DataflowSettings(shards=2, batch=5, hot_actions=2))
+    assert hash_of(tmp_path, shuffled, settings) == ordered_hash
+
+
+def test_a_restart_after_every_few_interactions_changes_nothing(
+    tmp_path: Path, ordered_hash: str
+) -> None:
+    shuffled = list(STORY)
+    Random(5).shuffle(shuffled)
+    for start in range(0, len(shuffled), 12):
+        with opened(tmp_path) as dealgraph:
+            process(dealgraph, shuffled[start : start + 12])
+            found = graph_hash(dealgraph.graph)
+    assert found == ordered_hash
+
+
+def test_what_is_published_again_changes_neither_graph_nor_alerts(tmp_path: Path) -> None:
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, STORY)
+        before = graph_hash(dealgraph.graph), alerts_of(dealgraph)
+        receipts = dealgraph.gate.publish(STORY)
+        dealgraph.runner.run_to_end()
+        assert {receipt.outcome for receipt in receipts} == {Outcome.DUPLICATE}
+        assert (graph_hash(dealgraph.graph), alerts_of(dealgraph)) == before
+
+
+def test_a_graph_made_anew_from_the_log_is_the_same_with_the_same_alerts(tmp_path: Path) -> None:
+    shuffled = list(STORY)
+    Random(3).shuffle(shuffled)
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, shuffled)
+        before = graph_hash(dealgraph.graph), alerts_of(dealgraph)
+    forget_graph(tmp_path)
+    with opened(tmp_path) as dealgraph:
+        dealgraph.runner.run_to_end()
+        assert (graph_hash(dealgraph.graph), alerts_of(dealgraph)) == before
+
+
+def test_every_alert_has_a_path_to_its_source_actions(tmp_path: Path) -> None:
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, STORY)
+        alerts = alerts_of(dealgraph)
+        assert {alert.signal.kind for alert in alerts} >= {
+            SignalKind.DELIVERY_CONCERN_RECURRENCE,
+            SignalKind.COMPETITOR_RATE,
+        }
+        for alert in alerts:
+            node = NodeRef(NodeKind.DECISION_SIGNAL, alert.signal.id)
+            query = EdgeQuery(edge_kinds=frozenset({EdgeKind.EVIDENCED_BY}))
+            reached = {edge.target.id for edge in dealgraph.graph.edges([node], query)}
+            assert alert.signal.evidence
+            assert set(alert.signal.evidence) <= reached
+            assert set(dealgraph.graph.actions(alert.signal.evidence)) == set(alert.signal.evidence)
+
+
+def delivery_asks(count: int) -> list[Interaction]:
+    """Messages of the first deal that keep asking about delivery, in two sessions."""
+    return [
+        one
+        for one in STORY
+        if one.opportunity == "deal-7-0" and one.kind is not InteractionKind.RECALL
+    ][:count]
+
+
+def test_a_signal_is_retracted_when_the_messages_it_rests_on_are_taken_back(tmp_path: Path) -> None:
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, [one for one in STORY if one.opportunity == "deal-7-0"])
+        raised = [
+            alert.signal
+            for alert in alerts_of(dealgraph)
+            if alert.signal.kind is SignalKind.DELIVERY_CONCERN_RECURRENCE
+        ]
+        taken_back = [
+            dealgraph.graph.actions([evidence])[evidence] for evidence in raised[-1].evidence
+        ]
+        process(dealgraph, [recall_of(action.native_id) for action in taken_back])
+        told = [alert.signal for alert in alerts_of(dealgraph) if alert.signal.id == raised[-1].id]
+        assert told[-1].state is SignalState.RETRACTED
+        assert told[-1].rep == raised[-1].rep
+        known = dealgraph.graph.signal(raised[-1].id)
+        assert known is not None
+        assert known.state is SignalState.RETRACTED
+
+
+def recall_of(native_id: str) -> Interaction:
+    """Return the taking back of a message."""
+    any_message = next(one for one in STORY if one.native_id == native_id)
+    return replace(
+        any_message,
+        native_id=f"{native_id}/recall",
+        kind=InteractionKind.RECALL,
+        text="",
+        occurred_at=any_message.occurred_at + 10**9,
+        detail=Recall(native_id),
+    )
+
+
+def test_a_recall_that_comes_before_its_message_still_takes_it_back(tmp_path: Path) -> None:
+    message = next(one for one in STORY if one.kind is InteractionKind.MESSAGE)
+    with opened(tmp_path / "before") as early, opened(tmp_path / "after") as late:
+        process(early, [recall_of(message.native_id)])
+        process(late, [message, recall_of(message.native_id)])
+        process(early, [message])
+        assert graph_hash(early.graph) == graph_hash(late.graph)
+        taken_back = action_id(message.source, message.native_id)
+        assert early.graph.actions([taken_back])[taken_back].recalled_at
+
+
+def test_a_recall_is_remembered_over_a_restart_until_its_message_comes(tmp_path: Path) -> None:
+    asks = delivery_asks(100)
+    messages = [one for one in asks if one.kind is InteractionKind.MESSAGE]
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, [recall_of(one.native_id) for one in messages])
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, asks)
+        assert alerts_of(dealgraph) == []
+
+
+def test_what_may_be_stored_but_not_analysed_reaches_the_log_and_not_the_graph(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, [consent(Purpose.CAPTURE), utterance("How long is the rollout?")])
+        assert timeline_kinds(dealgraph) == []
+        process(dealgraph, [consent(Purpose.ANALYSE)])
+        process(dealgraph, [utterance("How long is the rollout?", native_id="again")])
+        assert timeline_kinds(dealgraph) == [ActionKind.DELIVERY_CONCERN]
+
+
+def test_emotion_is_inferred_only_with_consent_for_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, [consent(Purpose.CAPTURE), consent(Purpose.ANALYSE)])
+        process(dealgraph, [utterance("This is terrible, I am angry.")])
+        assert NodeKind.EMOTION not in dealgraph.graph.counts().nodes
+        process(dealgraph, [consent(Purpose.EMOTION)])
+        process(dealgraph, [utterance("This is terrible, I am angry.", native_id="again")])
+        assert dealgraph.graph.counts().nodes[NodeKind.EMOTION] == 1
+
+
+def timeline_kinds(dealgraph: Embedded) -> list[ActionKind]:
+    """Return what was done in the deal of `utterance`."""
+    deal = NodeRef(NodeKind.OPPORTUNITY, "deal-1")
+    return [action.kind for action in dealgraph.graph.timeline(deal, TimelineQuery())]
+
+
+def consent(purpose: Purpose) -> Interaction:
+    """Return the consent of the rep of `utterance` to one use of voice, given long ago."""
+    return Interaction(
+        source="webvtt",
+        native_id=f"consent/{purpose.name}",
+        kind=InteractionKind.CONSENT,
+        channel=Channel.VOICE,
+        occurred_at=1_000_000_000_000,
+        detail=ConsentChange("rep-1", Channel.VOICE, purpose, True),
+    )
