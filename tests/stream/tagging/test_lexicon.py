@@ -1,15 +1,12 @@
 import pytest
 
+from dealgraph.stream.tagging.automaton import build_automaton, find, normalise, spell
 from dealgraph.stream.tagging.lexicon import (
     Lexicon,
     LexiconError,
     Topics,
-    build_automaton,
-    find,
-    normalise,
     read_lexicon,
     shipped_lexicons,
-    spell,
 )
 
 

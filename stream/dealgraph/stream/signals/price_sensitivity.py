@@ -25,10 +25,10 @@ from dealgraph.graph.model import Severity, Side, SignalKind, Topic, topic_set
 from dealgraph.stream.signals.chart import Baseline, Prior, ewma_spreads
 from dealgraph.stream.signals.course import MINUTE, Course, Reading, newest_ids
 from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+from dealgraph.stream.signals.talk_window import Segment, TalkWindow, valence_slope
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
 
 _PRICE: Final = topic_set(Topic.PRICE)
-_MAX_SEGMENTS: Final = 1024
 _CHART_MEMORY: Final = 64
 """Observations after which the spread of the chart no longer changes."""
 
@@ -94,17 +94,6 @@ class PriceSensitivity:
         return PriceSensitivityWatch(self)
 
 
-class Segment(NamedTuple):
-    """One stretch of the customer's talk; `confidence` 0 where no emotion was inferred."""
-
-    at: int
-    id: str
-    talk_ms: int
-    price_ms: int
-    valence: float
-    confidence: float
-
-
 class Point(NamedTuple):
     """One look at the window."""
 
@@ -136,7 +125,7 @@ class PriceSensitivityWatch:
         limits = definition.thresholds
         cool_down_ms = round(limits.cool_down_minutes * MINUTE)
         self._course = Course(SignalKind.PRICE_SENSITIVITY, cool_down_ms)
-        self._window: deque[Segment] = deque(maxlen=_MAX_SEGMENTS)
+        self._window = TalkWindow()
         self._share = Baseline(limits.share_prior())
         self._valence = Baseline(limits.valence_prior())
         self._past: deque[tuple[int, float, float | None]] = deque()
@@ -152,7 +141,7 @@ class PriceSensitivityWatch:
             return None
         at, talk = action.at, action.exposure_ms
         price = talk if action.topics & _PRICE else 0
-        self._window.append(
+        self._window.add(
             Segment(at, action.id, talk, price, action.valence, action.emotion_confidence)
         )
         looked_at = self._looked_at
@@ -163,8 +152,7 @@ class PriceSensitivityWatch:
     def _look(self, at: int, looked_at: int | None) -> Episode | None:
         window, definition = self._window, self._definition
         oldest = at - definition.window_ms
-        while window[0].at <= oldest:
-            window.popleft()
+        window.forget(oldest)
         while self._past and self._past[0][0] <= oldest:
             _, share, valence = self._past.popleft()
             self._share.add(share)
@@ -184,10 +172,8 @@ class PriceSensitivityWatch:
     def _measure(self) -> tuple[Point, tuple[float, float | None]]:
         """Move the chart on by one look; return it with the raw share and valence of the window."""
         limits, share, valence = self._definition.thresholds, self._share, self._valence
-        talk = sum(segment.talk_ms for segment in self._window)
-        price = sum(segment.price_ms for segment in self._window)
-        sure = sum(segment.confidence for segment in self._window)
-        felt = sum(segment.confidence * segment.valence for segment in self._window)
+        talk, price = self._window.talk_ms, self._window.price_ms
+        sure, felt = self._window.sure, self._window.felt
         pseudo_talk = limits.pseudo_talk_seconds * 1000.0
         part = (price + pseudo_talk * share.mean) / (talk + pseudo_talk)
         mood = (felt + limits.pseudo_confidence * valence.mean) / (sure + limits.pseudo_confidence)
@@ -206,7 +192,9 @@ class PriceSensitivityWatch:
             return self._go_on(at, point, severity)
         if point.level < limits.mild_level or point.price_z < limits.minimum_price_z:
             return None
-        if not (course.may_begin(at) and self._enough() and valence_slope(self._window) < 0.0):
+        if not (
+            course.may_begin(at) and self._enough() and valence_slope(self._window.segments) < 0.0
+        ):
             return None
         self._calm_since = None
         reading = self._reading(point, severity)
@@ -221,7 +209,7 @@ class PriceSensitivityWatch:
             return self._end(at, point) if calm else None
         self._calm_since = None
         seen = self._seen
-        newer = any(part.price_ms and (part.at, part.id) > seen for part in self._window)
+        newer = any(part.price_ms and (part.at, part.id) > seen for part in self._window.segments)
         if not newer and severity <= course.severity:
             return None
         return course.go_on(at, severity, self._reading(point, max(severity, course.severity)))
@@ -231,11 +219,9 @@ class PriceSensitivityWatch:
 
     def _enough(self) -> bool:
         limits = self._definition.thresholds
-        talk = sum(segment.talk_ms for segment in self._window)
-        prices = sum(1 for segment in self._window if segment.price_ms)
-        return (
-            talk >= limits.minimum_talk_seconds * 1000.0 and prices >= limits.minimum_price_segments
-        )
+        prices = sum(1 for segment in self._window.segments if segment.price_ms)
+        long = self._window.talk_ms >= limits.minimum_talk_seconds * 1000.0
+        return long and prices >= limits.minimum_price_segments
 
     def _limit(self, severity: Severity) -> float:
         limits = self._definition.thresholds
@@ -243,7 +229,7 @@ class PriceSensitivityWatch:
 
     def _reading(self, point: Point, severity: Severity) -> Reading:
         window, share, valence = self._window, self._share.mean, self._valence.mean
-        prices = [segment for segment in reversed(window) if segment.price_ms]
+        prices = [segment for segment in reversed(window.segments) if segment.price_ms]
         if prices:
             self._seen = prices[0].at, prices[0].id
         minutes = self._definition.window_ms / MINUTE
@@ -251,7 +237,7 @@ class PriceSensitivityWatch:
             statistic=point.level,
             threshold=self._limit(severity),
             baseline=share,
-            exposure_minutes=sum(segment.talk_ms for segment in window) / MINUTE,
+            exposure_minutes=window.talk_ms / MINUTE,
             window_ms=self._definition.window_ms,
             evidence=newest_ids(segment.id for segment in prices),
             explanation=(
@@ -260,28 +246,6 @@ class PriceSensitivityWatch:
                 f"({valence:+.2f} is usual, from -1 to 1)."
             ),
         )
-
-
-def valence_slope(window: deque[Segment]) -> float:
-    """Return the slope of valence over time (per ms), weighted by confidence; 0 when it is unknown.
-
-    Least squares over the segments with an emotion; fewer than three have no slope.
-    """
-    felt = [segment for segment in window if segment.confidence > 0.0]
-    if len(felt) < 3:
-        return 0.0
-    total = sum(segment.confidence for segment in felt)
-    start = felt[0].at
-    middle = sum(segment.confidence * (segment.at - start) for segment in felt) / total
-    mean = sum(segment.confidence * segment.valence for segment in felt) / total
-    square = sum(segment.confidence * (segment.at - start - middle) ** 2 for segment in felt)
-    if square <= 0.0:
-        return 0.0
-    product = sum(
-        segment.confidence * (segment.at - start - middle) * (segment.valence - mean)
-        for segment in felt
-    )
-    return product / square
 
 
 def detectors(thresholds: Thresholds) -> tuple[Detector, ...]:

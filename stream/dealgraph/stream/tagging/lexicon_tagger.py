@@ -18,23 +18,17 @@ Text in quotation marks, quoted mail lines and web addresses do not count, unles
 else. Only the first 20,000 characters are read: the cost is linear in them and bounded.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
+import msgspec
+
 from dealgraph.graph.model import ActionKind, Emotion, Side, Topic, topic_set
-from dealgraph.stream.tagging.lexicon import (
-    Cue,
-    Entry,
-    Lexicon,
-    build_automaton,
-    digest,
-    find,
-    normalise,
-    shipped_lexicons,
-    spell,
-)
+from dealgraph.stream.tagging.automaton import Entry, build_automaton, find, normalise, spell
+from dealgraph.stream.tagging.lexicon import Cue, Lexicon, shipped_lexicons
 from dealgraph.stream.tagging.tags import Tags
 
 RULES_VERSION: Final = 1
@@ -94,7 +88,10 @@ class LexiconTagger:
     def __init__(self, lexicons: Sequence[Lexicon], competitors: Sequence[str] = ()) -> None:
         """Raise LexiconError when an entry or a name is empty."""
         self._automaton = build_automaton(lexicons, competitors)
-        self._version = f"lexicon-{digest([RULES_VERSION, list(lexicons), sorted(competitors)])}"
+        content = msgspec.json.encode(
+            [RULES_VERSION, list(lexicons), sorted(competitors)], order="sorted"
+        )
+        self._version = f"lexicon-{hashlib.sha256(content).hexdigest()[:12]}"
 
     @property
     def version(self) -> str:
