@@ -18,7 +18,7 @@ from dealgraph.graph.model import (
     Topic,
     topic_set,
 )
-from dealgraph.stream.opportunity import Change, Entry, OpportunityState
+from dealgraph.stream.opportunity import Change, Entry, OpportunityState, bind
 from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
 
 PRICE = topic_set(Topic.PRICE)
@@ -145,7 +145,7 @@ def believe(belief: Belief, changes: Sequence[Change]) -> None:
 
 def run(entries: Sequence[Entry], recalled: frozenset[str] = frozenset()) -> Belief:
     """Feed entries in the order given and return what is believed at the end."""
-    state = OpportunityState(DETECTORS, {"c:2": "c:1"})
+    state = OpportunityState(bind(DETECTORS), {"c:2": "c:1"})
     belief: Belief = {}
     for entry in entries:
         assert not state.knows(entry.observed)
@@ -210,7 +210,7 @@ def test_people_found_to_be_one_later_count_as_one_from_the_start(
 ) -> None:
     entries = in_order(entries_of(drawn))
     aliases: dict[str, str] = {}
-    state = OpportunityState(DETECTORS, aliases)
+    state = OpportunityState(bind(DETECTORS), aliases)
     belief: Belief = {}
     for entry in entries:
         believe(belief, state.add(entry, recalled=False))
@@ -220,14 +220,14 @@ def test_people_found_to_be_one_later_count_as_one_from_the_start(
 
 
 def test_an_action_in_order_is_not_replayed() -> None:
-    state = OpportunityState(DETECTORS, {})
+    state = OpportunityState(bind(DETECTORS), {})
     changes = [state.add(priced(n, n), recalled=False) for n in range(3)]
     assert [len(change) for change in changes] == [0, 0, 2]
     assert {change.state for change in changes[2]} == {SignalState.RAISED}
 
 
 def test_a_late_action_revises_the_evidence_of_a_signal_that_lasts() -> None:
-    state = OpportunityState(DETECTORS[:1], {})
+    state = OpportunityState(bind(DETECTORS[:1]), {})
     for number in (1, 3, 4):
         state.add(priced(number, number), recalled=False)
     changes = state.add(priced(2, 2), recalled=False)
@@ -236,7 +236,7 @@ def test_a_late_action_revises_the_evidence_of_a_signal_that_lasts() -> None:
 
 
 def test_a_recall_retracts_the_signal_that_rested_on_the_action() -> None:
-    state = OpportunityState(DETECTORS[:1], {})
+    state = OpportunityState(bind(DETECTORS[:1]), {})
     for number in (1, 2, 3):
         state.add(priced(number, number), recalled=False)
     changes = state.recall(f"{2:032x}")
@@ -244,14 +244,14 @@ def test_a_recall_retracts_the_signal_that_rested_on_the_action() -> None:
 
 
 def test_an_action_that_was_recalled_before_it_came_is_never_seen() -> None:
-    state = OpportunityState(DETECTORS[:1], {})
+    state = OpportunityState(bind(DETECTORS[:1]), {})
     state.add(priced(1, 1), recalled=False)
     state.add(priced(2, 2), recalled=True)
     assert state.add(priced(3, 3), recalled=False) == []
 
 
 def test_the_same_action_is_known_again() -> None:
-    state = OpportunityState(DETECTORS, {})
+    state = OpportunityState(bind(DETECTORS), {})
     state.add(priced(1, 1), recalled=False)
     assert state.knows(priced(1, 1).observed)
     assert not state.knows(priced(2, 1).observed)

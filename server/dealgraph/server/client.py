@@ -30,6 +30,9 @@ _OPTIONS: Final = [
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
     # The keepalive of a stream notices a dead network; the server allows a ping every ten seconds.
     ("grpc.keepalive_time_ms", 30_000),
+    # The pauses between attempts are this client's own.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 _RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _FIRST_DELAY: Final = 0.1

@@ -7,7 +7,7 @@ from rich.console import Console
 from dealgraph.graph.model import NodeKind
 from dealgraph.server.cli.alert_words import bare_id, is_withdrawn, render_alert
 from dealgraph.server.cli.import_report import in_words
-from dealgraph.server.cli.terminal import count, table
+from dealgraph.server.cli.terminal import count, heading, table
 from dealgraph.server.demo_recap import Recap
 from dealgraph.server.sample import MATERIAL
 
@@ -18,7 +18,7 @@ def show_summary(out: Console, recap: Recap) -> None:
     """Print the summary."""
     _show_numbers(out, recap)
     _show_deals(out, recap)
-    out.rule("Alerts and what they rest on", align="left")
+    heading(out, "Alerts and what they rest on")
     newest = {arrived.alert.signal_id: arrived for arrived in recap.alerts}
     for arrived in newest.values():
         out.print(render_alert(arrived.alert, arrived.quotes), "")
@@ -28,7 +28,7 @@ def show_summary(out: Console, recap: Recap) -> None:
 def _show_numbers(out: Console, recap: Recap) -> None:
     nodes = recap.nodes
     withdrawn = sum(is_withdrawn(arrived.alert) for arrived in recap.alerts)
-    out.rule("What happened", align="left")
+    heading(out, "What happened")
     people = (
         f"{count(recap.customers_people, 'person', 'people')} at the customers and "
         f"{count(recap.reps, 'rep')}"
@@ -73,7 +73,7 @@ def _mood(mood: float | None) -> str:
 
 
 def _show_left_out(out: Console, recap: Recap) -> None:
-    out.rule("What was left out", align="left")
+    heading(out, "What was left out")
     for (rep, channel), number in sorted(recap.tally.refused.items()):
         out.print(
             f"Refused for lack of consent: {count(number, 'record')} ({channel}), because "
@@ -82,7 +82,7 @@ def _show_left_out(out: Console, recap: Recap) -> None:
         )
     for letter in recap.dead_letters:
         out.print(
-            f"Could not be read: {letter.source}, {letter.position}: the record {in_words(letter.reason)}. "
+            f"Could not be read: {letter.position}, the record {in_words(letter.reason)}. "
             "It is kept as a dead letter, to be tried again after a fix.",
             markup=False,
         )
@@ -110,7 +110,7 @@ def show_next_steps(out: Console, target: str | None) -> None:
     ]
     if target is None:
         steps.append(("keep the demo's server running", "dealgraph demo --keep"))
-    out.rule("What to try next", align="left")
+    heading(out, "What to try next")
     for meaning, line in steps:
         out.print(f"# {meaning}", style="dim", markup=False)
         out.print(line, markup=False, soft_wrap=True)

@@ -28,6 +28,23 @@ class Entry(Struct, frozen=True, gc=False):
     rep: str
 
 
+class Bound(Struct, frozen=True):
+    """A detector with its answers read once: they are asked for with every action."""
+
+    detector: Detector
+    rule: str
+    needs: int
+    by_session: bool
+
+
+def bind(detectors: Sequence[Detector]) -> tuple[Bound, ...]:
+    """Return detectors as an `OpportunityState` takes them."""
+    return tuple(
+        Bound(detector, detector.rule, detector.topics, detector.scope is Scope.SESSION)
+        for detector in detectors
+    )
+
+
 class Change(Struct, frozen=True):
     """An episode of a detector changed. `before` is its severity until now, None when it is new."""
 
@@ -60,7 +77,7 @@ class _Running:
 class OpportunityState:
     """Actions and detectors of one opportunity (or of one session that has none)."""
 
-    def __init__(self, detectors: Sequence[Detector], aliases: Mapping[str, str]) -> None:
+    def __init__(self, detectors: Sequence[Bound], aliases: Mapping[str, str]) -> None:
         self._detectors = detectors
         self._aliases = aliases
         self._entries: list[Entry] = []
@@ -123,14 +140,13 @@ class OpportunityState:
     def replay(self, touching: Observed | None = None) -> list[Change]:
         """Replay the detectors, all or those that see an action `touching`; return what changed."""
         changes: list[Change] = []
-        for detector in self._detectors:
-            needs = detector.topics
-            if touching is not None and needs and not needs & touching.topics:
+        for bound in self._detectors:
+            if touching is not None and bound.needs and not bound.needs & touching.topics:
                 continue
             for (rule, session), running in list(self._running.items()):
                 touched = touching is None or session in ("", touching.session)
-                if rule == detector.rule and touched:
-                    changes += self._replay(detector, session, running)
+                if rule == bound.rule and touched:
+                    changes += self._replay(bound, session, running)
         return changes
 
     def _change_stage(self, observed: Observed) -> list[Change]:
@@ -140,24 +156,26 @@ class OpportunityState:
     def _detect(self, key: _Key, entry: Entry) -> list[Change]:
         changes: list[Change] = []
         observed = entry.observed
-        for detector in self._detectors:
-            needs = detector.topics
-            if needs and not needs & observed.topics:
+        seen: Observed | None = None
+        for bound in self._detectors:
+            if bound.needs and not bound.needs & observed.topics:
                 continue
-            by_session = detector.scope is Scope.SESSION
-            if by_session and not observed.session:
+            session = observed.session if bound.by_session else ""
+            if bound.by_session and not session:
                 continue
-            session = observed.session if by_session else ""
-            running = self._running.get((detector.rule, session))
+            running = self._running.get((bound.rule, session))
             if running is None:
-                running = self._running[(detector.rule, session)] = _Running(detector.watch())
+                running = _Running(bound.detector.watch())
+                self._running[(bound.rule, session)] = running
             if key < running.last:
-                changes += self._replay(detector, session, running)
+                changes += self._replay(bound, session, running)
                 continue
             running.last = key
-            episode = running.watch.observe(self._as_seen(observed))
+            if seen is None:
+                seen = self._as_seen(observed)
+            episode = running.watch.observe(seen)
             if episode is not None:
-                changes.append(self._note(detector, session, running, episode, entry.rep))
+                changes.append(self._note(bound.detector, session, running, episode, entry.rep))
         return changes
 
     def _note(
@@ -173,13 +191,13 @@ class OpportunityState:
         severity = None if before is None else before.episode.severity
         return Change(detector, session, state, episode, severity, rep)
 
-    def _replay(self, detector: Detector, session: str, running: _Running) -> list[Change]:
+    def _replay(self, bound: Bound, session: str, running: _Running) -> list[Change]:
         """Run a detector anew over its scope and return what differs from what it told before."""
-        told = running.told
+        told, detector = running.told, bound.detector
         running.watch = detector.watch()
         running.told = {}
         running.last = _NEVER
-        for entry in self._scope(detector, session):
+        for entry in self._scope(bound.needs, session):
             running.last = (entry.observed.at, entry.observed.id)
             episode = running.watch.observe(self._as_seen(entry.observed))
             if episode is not None:
@@ -194,8 +212,7 @@ class OpportunityState:
                 changes.append(Change(detector, session, retracted, episode, severity, gone.rep))
         return changes
 
-    def _scope(self, detector: Detector, session: str) -> Iterator[Entry]:
-        needs = detector.topics
+    def _scope(self, needs: int, session: str) -> Iterator[Entry]:
         for entry in self._entries:
             observed = entry.observed
             if observed.kind is ActionKind.RECALL or observed.kind is ActionKind.STAGE_CHANGE:

@@ -26,7 +26,7 @@ from dealgraph.graph.store import EdgeQuery, GraphStore, TimelineQuery
 from dealgraph.stream.alerts import Alert, alert_for
 from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.observation import action_of, entry_of
-from dealgraph.stream.opportunity import Change, OpportunityState
+from dealgraph.stream.opportunity import Change, OpportunityState, bind
 from dealgraph.stream.signals.detector import Detector
 from dealgraph.stream.steps import (
     Merged,
@@ -66,6 +66,7 @@ class Shard:
     ) -> None:
         self._shards = shards
         self._rules = rules
+        self._detectors = bind(rules.detectors)
         self._graph = graph
         self._committed = committed
         self._hot_actions = hot_actions
@@ -200,7 +201,7 @@ class Shard:
     def _state(self, key: str, sequence: int) -> OpportunityState:
         state = self._states.get(key)
         if state is None:
-            state = OpportunityState(self._rules.detectors, self._aliases)
+            state = OpportunityState(self._detectors, self._aliases)
             for action in self._load(key):
                 state.add(entry_of(action), recalled=action.recalled_at != OPEN)
                 known_at = max(action.recorded_at, action.recall_recorded_at)

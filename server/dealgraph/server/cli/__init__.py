@@ -4,6 +4,7 @@ Exit status: 0 when all went well, 1 when it failed, 2 for a wrong call, 3 when 
 out, 130 after Ctrl-C. Errors take one or two lines that say what to do next; `--debug` adds the trace.
 """
 
+import difflib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -26,7 +27,9 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            near = difflib.get_close_matches(cmd_name, _COMMANDS, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(_COMMANDS)}."
+            raise click.UsageError(f"There is no command {cmd_name!r}. {hint}", ctx)
         module = import_module(f"dealgraph.server.cli.{cmd_name}_command")
         command: click.Command = module.COMMAND
         return command

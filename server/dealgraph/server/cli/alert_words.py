@@ -22,7 +22,7 @@ _STATES: Final[Mapping[SignalState, str]] = {
     SignalState.UPDATED: "stronger now",
     SignalState.CLEARED: "over",
     SignalState.REVISED: "revised by late information",
-    SignalState.RETRACTED: "withdrawn: late information took away what it rested on",
+    SignalState.RETRACTED: "late information took away what it rested on",
 }
 _STYLES: Final[Mapping[Severity, str]] = {
     Severity.INFO: "cyan",
@@ -57,6 +57,11 @@ def is_withdrawn(alert: alert_pb2.Alert) -> bool:
     return SignalState(alert.state) is SignalState.RETRACTED
 
 
+def label(alert: alert_pb2.Alert) -> str:
+    """Return the word that an alert begins with: how much it matters, or that it does no more."""
+    return "WITHDRAWN" if is_withdrawn(alert) else Severity(alert.severity).name
+
+
 def severity_style(alert: alert_pb2.Alert) -> str:
     """Return the style in which rich shows the severity of an alert."""
     return "dim" if is_withdrawn(alert) else _STYLES[Severity(alert.severity)]
@@ -70,7 +75,7 @@ def bare_id(person: str) -> str:
 def render_alert(alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> RenderableType:
     """Return an alert as some lines for a console."""
     head = Text.assemble(
-        (f"{Severity(alert.severity).name:<9}", severity_style(alert)),
+        (f"{label(alert):<10}", severity_style(alert)),
         (title(alert), "bold"),
         (f"  {moment(alert.occurred_at_ms)}", "dim"),
     )
@@ -78,7 +83,7 @@ def render_alert(alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> RenderableT
         ("deal", " · ".join(filter(None, (alert.customer_id, alert.opportunity_id)))),
         ("session", alert.session_id),
         ("rep", bare_id(alert.rep_id)),
-        ("why", alert.explanation),
+        ("it said" if is_withdrawn(alert) else "why", alert.explanation),
         ("do", "" if is_withdrawn(alert) else alert.suggestion),
     ]
     rows = Table.grid(padding=(0, 1))

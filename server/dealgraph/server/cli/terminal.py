@@ -30,6 +30,14 @@ def table(title: str, columns: Sequence[str], numbers: Sequence[str] = ()) -> Ta
     return made
 
 
+def heading(out: Console, words: str) -> None:
+    """Print a heading: a rule on a terminal, a line elsewhere."""
+    if out.is_terminal:
+        out.rule(words, align="left")
+    else:
+        out.print("", words, "")
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, for example "1,204 sessions"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -6,7 +6,6 @@ field decides what they become. Doubled keys are refused, and so are documents t
 
 import difflib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -93,7 +92,7 @@ def _teach(message: str, node: yaml.Node | None, kind: type[Any], where: str) ->
     problem = _PATH.sub("", message)
     unknown = _UNKNOWN_KEY.search(message)
     if unknown:
-        keys = sorted(set(_keys(msgspec.inspect.type_info(kind))))
+        keys = _keys(msgspec.inspect.type_info(kind), [key for key, _ in _STEP.findall(path)])
         close = difflib.get_close_matches(unknown[1], keys, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(keys)}"
         problem = f"unknown key `{unknown[1]}`; {hint}"
@@ -120,15 +119,21 @@ def _line(node: yaml.Node | None, path: str) -> int:
     return line
 
 
-def _keys(info: msgspec.inspect.Type) -> Iterator[str]:
+def _keys(info: msgspec.inspect.Type, path: list[str]) -> list[str]:
+    """Return the keys that may stand at `path`; the path has an empty step for each list."""
+    if isinstance(info, msgspec.inspect.UnionType):
+        return [key for member in info.types for key in _keys(member, path)]
     if isinstance(info, msgspec.inspect.StructType):
-        for field in info.fields:
-            yield field.encode_name
-            yield from _keys(field.type)
-    elif isinstance(info, msgspec.inspect.UnionType):
-        for member in info.types:
-            yield from _keys(member)
-    elif isinstance(info, msgspec.inspect.DictType):
-        yield from _keys(info.value_type)
-    elif isinstance(info, msgspec.inspect.VarTupleType | msgspec.inspect.ListType):
-        yield from _keys(info.item_type)
+        if not path:
+            return [field.encode_name for field in info.fields]
+        return [
+            key
+            for field in info.fields
+            if field.encode_name == path[0]
+            for key in _keys(field.type, path[1:])
+        ]
+    if isinstance(info, msgspec.inspect.DictType) and path:
+        return _keys(info.value_type, path[1:])
+    if isinstance(info, msgspec.inspect.VarTupleType) and path:
+        return _keys(info.item_type, path[1:])
+    return []

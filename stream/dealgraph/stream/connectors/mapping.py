@@ -210,7 +210,7 @@ def _check_encoding(name: str) -> None:
     if codec.name.startswith(_STATELESS):
         return
     try:
-        plain = "\r\n".encode(name) == b"\r\n"
+        plain = "\r\n".encode(name).endswith(b"\r\n")
     except (UnicodeError, LookupError, TypeError):
         plain = False
     if not plain:

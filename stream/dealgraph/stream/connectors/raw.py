@@ -27,8 +27,8 @@ KEPT: Final = 64 * 1024
 """How much of a rejected record is kept for its dead letter, in bytes."""
 
 _CHUNK: Final = 256 * 1024
-_MAX_INFLATION: Final = 200
-_FREE_INFLATION: Final = 64 * 1024 * 1024
+_MAX_INFLATION: Final = 100
+_FREE_INFLATION: Final = 16 * 1024 * 1024
 _WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -53,7 +53,7 @@ class Line(Struct, gc=False):
 
 
 class _Peekable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+    def read1(self, size: int, /) -> bytes: ...
 
     def peek(self, size: int, /) -> bytes: ...
 
@@ -121,7 +121,7 @@ class RawFile:
 
     def _read(self) -> bytes:
         try:
-            return self._stream.read(_CHUNK)
+            return self._stream.read1(_CHUNK)  # read would lose what comes before a break
         except EOFError:
             self.fault = (Reason.TRUNCATED, "the compressed file breaks off")
         except (zlib.error, gzip.BadGzipFile) as error:

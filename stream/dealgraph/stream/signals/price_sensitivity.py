@@ -17,7 +17,7 @@ only; where emotion may not be inferred the slope is unknown and the rule stays 
 
 from collections import deque
 from math import sqrt
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 
@@ -94,7 +94,7 @@ class PriceSensitivity:
         return PriceSensitivityWatch(self)
 
 
-class Point(NamedTuple):
+class Point(Struct, frozen=True, gc=False):
     """One look at the window."""
 
     share: float
@@ -173,7 +173,7 @@ class PriceSensitivityWatch:
         """Move the chart on by one look; return it with the raw share and valence of the window."""
         limits, share, valence = self._definition.thresholds, self._share, self._valence
         talk, price = self._window.talk_ms, self._window.price_ms
-        sure, felt = self._window.sure, self._window.felt
+        sure, felt = self._window.mood()
         pseudo_talk = limits.pseudo_talk_seconds * 1000.0
         part = (price + pseudo_talk * share.mean) / (talk + pseudo_talk)
         mood = (felt + limits.pseudo_confidence * valence.mean) / (sure + limits.pseudo_confidence)

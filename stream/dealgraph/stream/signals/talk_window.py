@@ -2,13 +2,15 @@
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 _MAX_SEGMENTS: Final = 1024
 _UNIT: Final = float(1 << 40)
 
 
-class Segment(NamedTuple):
+class Segment(Struct, frozen=True, gc=False):
     """One stretch of the customer's talk; `confidence` 0 where no emotion was inferred."""
 
     at: int
@@ -42,8 +44,9 @@ class TalkWindow:
         self.segments.append(segment)
         self.talk_ms += segment.talk_ms
         self.price_ms += segment.price_ms
-        self._sure += int(segment.confidence * _UNIT)
-        self._felt += int(segment.confidence * segment.valence * _UNIT)
+        if segment.confidence:
+            self._sure += int(segment.confidence * _UNIT)
+            self._felt += int(segment.confidence * segment.valence * _UNIT)
 
     def forget(self, oldest: int) -> None:
         """Drop segments at or before `oldest`."""
@@ -54,18 +57,13 @@ class TalkWindow:
         segment = self.segments.popleft()
         self.talk_ms -= segment.talk_ms
         self.price_ms -= segment.price_ms
-        self._sure -= int(segment.confidence * _UNIT)
-        self._felt -= int(segment.confidence * segment.valence * _UNIT)
+        if segment.confidence:
+            self._sure -= int(segment.confidence * _UNIT)
+            self._felt -= int(segment.confidence * segment.valence * _UNIT)
 
-    @property
-    def sure(self) -> float:
-        """Sum of confidence."""
-        return self._sure / _UNIT
-
-    @property
-    def felt(self) -> float:
-        """Sum of valence weighted by confidence."""
-        return self._felt / _UNIT
+    def mood(self) -> tuple[float, float]:
+        """Return the sum of confidence and the sum of valence weighted by it."""
+        return self._sure / _UNIT, self._felt / _UNIT
 
 
 def valence_slope(segments: Iterable[Segment]) -> float:
