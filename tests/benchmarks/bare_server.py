@@ -7,52 +7,62 @@ one stream of alerts. Prints its address, and serves until its input ends.
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
 from dealgraph.api.v1 import (
     alert_pb2,
     alert_service_pb2,
-    alert_service_pb2_grpc,
     ingest_service_pb2,
-    ingest_service_pb2_grpc,
 )
 
 TRIGGER: Final = "Your competitor"
 """How a message begins that causes an alert."""
 
 
-class _Ingest(ingest_service_pb2_grpc.IngestServiceServicer):
-    def __init__(self, queue: asyncio.Queue[str]) -> None:
-        self._queue = queue
+async def _serve() -> None:
+    queue: asyncio.Queue[str] = asyncio.Queue()
 
-    async def Publish(  # noqa: N802
-        self, request: ingest_service_pb2.PublishRequest, context: object
+    async def publish(
+        request: ingest_service_pb2.PublishRequest, _context: object
     ) -> ingest_service_pb2.PublishResponse:
         for interaction in request.interactions:
             if interaction.text.startswith(TRIGGER):
-                self._queue.put_nowait(interaction.session_id)
+                queue.put_nowait(interaction.session_id)
         return ingest_service_pb2.PublishResponse()
 
-
-class _Alerts(alert_service_pb2_grpc.AlertServiceServicer):
-    def __init__(self, queue: asyncio.Queue[str]) -> None:
-        self._queue = queue
-
-    async def StreamAlerts(  # noqa: N802
-        self, request: alert_service_pb2.StreamAlertsRequest, context: object
+    async def stream(
+        _request: alert_service_pb2.StreamAlertsRequest, _context: object
     ) -> AsyncIterator[alert_service_pb2.StreamAlertsResponse]:
         while True:
-            alert = alert_pb2.Alert(session_id=await self._queue.get())
+            alert = alert_pb2.Alert(session_id=await queue.get())
             yield alert_service_pb2.StreamAlertsResponse(alert=alert)
 
+    publishing = grpc.unary_unary_rpc_method_handler(
+        publish,
+        ingest_service_pb2.PublishRequest.FromString,
+        ingest_service_pb2.PublishResponse.SerializeToString,
+    )
+    streaming = grpc.unary_stream_rpc_method_handler(
+        stream,
+        alert_service_pb2.StreamAlertsRequest.FromString,
+        alert_service_pb2.StreamAlertsResponse.SerializeToString,
+    )
+    await _listen({"Publish": publishing}, {"StreamAlerts": streaming})
 
-async def _serve() -> None:
-    queue: asyncio.Queue[str] = asyncio.Queue()
+
+async def _listen(
+    ingest: "dict[str, grpc.RpcMethodHandler[Any, Any]]",
+    alerts: "dict[str, grpc.RpcMethodHandler[Any, Any]]",
+) -> None:
     server = grpc.aio.server()
-    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(_Ingest(queue), server)  # type: ignore[no-untyped-call]
-    alert_service_pb2_grpc.add_AlertServiceServicer_to_server(_Alerts(queue), server)  # type: ignore[no-untyped-call]
+    server.add_generic_rpc_handlers(
+        [
+            grpc.method_handlers_generic_handler("dealgraph.api.v1.IngestService", ingest),
+            grpc.method_handlers_generic_handler("dealgraph.api.v1.AlertService", alerts),
+        ]
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     sys.stdout.write(f"127.0.0.1:{port}\n")

@@ -8,7 +8,7 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -128,10 +128,7 @@ async def _measure(
 async def _read(
     alerts: "alert_service_pb2_grpc.AlertServiceAsyncStub", arrived: dict[str, float]
 ) -> None:
-    stream: AsyncIterator[alert_service_pb2.StreamAlertsResponse] = alerts.StreamAlerts(
-        alert_service_pb2.StreamAlertsRequest()
-    )
-    async for item in stream:
+    async for item in alerts.StreamAlerts(alert_service_pb2.StreamAlertsRequest()):
         if item.HasField("alert") and item.alert.session_id.startswith("race-"):
             arrived.setdefault(item.alert.session_id, perf_counter())
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from dealgraph.api.v1 import ingest_service_pb2 as pb
 from dealgraph.api.v1 import ingest_service_pb2_grpc
+from dealgraph.graph.model import Channel
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.errors import check_tenant, invalid
 from dealgraph.server.interceptor import seconds_left
@@ -170,6 +171,8 @@ class IngestService(ingest_service_pb2_grpc.IngestServiceServicer):
             field = f"rejected_records[{index}]"
             if record.reason not in Reason.__members__.values():
                 raise invalid(f"{field}.reason", "is not a reason of dead letters")
+            if record.channel and record.channel not in Channel.__members__.values():
+                raise invalid(f"{field}.channel", "is not a channel")
             if len(record.source) > _MAX_SOURCE or len(record.position) > _MAX_SOURCE:
                 raise invalid(field, f"source and position have {_MAX_SOURCE} characters at most")
 
@@ -204,10 +207,10 @@ def _items(
 ) -> list[Interaction | Rejected]:
     items = [codec.interaction_from_message(message) for message in request.interactions]
     for record in request.rejected_records:
+        channel = Channel(record.channel) if record.channel else None
+        reason, payload = Reason(record.reason), record.payload
         items.append(
-            Rejected(
-                record.source, record.position, Reason(record.reason), record.detail, record.payload
-            )
+            Rejected(record.source, record.position, reason, record.detail, payload, False, channel)
         )
     return items
 

@@ -59,6 +59,7 @@ class RejectedRecord(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Name of the source."""
     position: _builtins.str
@@ -69,6 +70,8 @@ class RejectedRecord(_message.Message):
     """What was wrong, for people."""
     payload: _builtins.bytes
     """The raw record, cut to the size that is kept."""
+    channel: _interaction_pb2.Channel.ValueType
+    """The way it took place: its payload is kept only where that is allowed without consent."""
     def __init__(
         self,
         *,
@@ -77,10 +80,11 @@ class RejectedRecord(_message.Message):
         reason: _builtins.str = ...,
         detail: _builtins.str = ...,
         payload: _builtins.bytes = ...,
+        channel: _interaction_pb2.Channel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "payload", b"payload", "position", b"position", "reason", b"reason", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "detail", b"detail", "payload", b"payload", "position", b"position", "reason", b"reason", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

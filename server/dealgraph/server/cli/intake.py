@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
-from dealgraph.api.v1 import ingest_service_pb2
+from dealgraph.api.v1 import ingest_service_pb2, interaction_pb2
 from dealgraph.server.client import Client
 from dealgraph.stream import codec
 from dealgraph.stream.connectors.connector import Parsed
@@ -12,7 +12,7 @@ from dealgraph.stream.ingest import Gate
 from dealgraph.stream.interaction import Interaction, Reason, Rejected
 from dealgraph.stream.receipts import Outcome, Receipt
 
-BATCH_ITEMS: Final = 500
+BATCH_ITEMS: Final = 5_000
 """Most items of a batch."""
 
 BATCH_CHARACTERS: Final = 4_000_000
@@ -73,7 +73,13 @@ def _letter(item: Rejected) -> ingest_service_pb2.RejectedRecord:
         reason=item.reason.value,
         detail=item.detail,
         payload=item.payload,
+        channel=_channel(item),
     )
+
+
+def _channel(item: Rejected) -> "interaction_pb2.Channel.ValueType":
+    name = "UNSPECIFIED" if item.channel is None else item.channel.name
+    return interaction_pb2.Channel.Value(f"CHANNEL_{name}")
 
 
 def _receipt(result: ingest_service_pb2.PublishResult) -> Receipt:
