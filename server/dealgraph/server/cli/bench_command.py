@@ -105,7 +105,7 @@ def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
 def COMMAND(  # noqa: N802
     names: tuple[str, ...], json_file: Path | None, quick: bool, only_list: bool
 ) -> int:
-    """Run benchmarks."""
+    """Run benchmarks and print their figures."""
     checkout = find_checkout(Path.cwd())
     chosen = find_benchmarks(checkout, names)
     if not chosen:

@@ -19,6 +19,8 @@ class Command(click.Command):
         self.examples = examples
         if self.help:
             self.help = inspect.cleandoc(self.help)
+        if self.callback is not None and self.callback.__doc__:
+            self.short_help = self.callback.__doc__.splitlines()[0].rstrip(".")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, each line whole so that it can be copied."""

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -30,7 +31,8 @@ def _waiting(keep: bool) -> Callable[[str], None]:
         show_next_steps(out, target if keep else None)
         if keep:
             out.print(f"\nThe server goes on at {target}. Stop it with Ctrl-C.", markup=False)
-            signal.pause()
+            with suppress(KeyboardInterrupt):  # the way in which serving ends
+                signal.pause()
 
     return wait
 
@@ -54,7 +56,7 @@ def _perform(directory: Path, *, fast: bool, keep: bool) -> None:
 @click.option("--fast", is_flag=True, help="Play without pauses.")
 @click.option("--keep", is_flag=True, help="Go on serving at the end, until Ctrl-C.")
 def COMMAND(data: Path | None, fast: bool, keep: bool) -> int:  # noqa: N802
-    """Play the sample."""
+    """Watch a bundled sample come alive."""
     if data is not None:
         if data.exists() and any(data.iterdir()):
             raise CommandError(f"{data} is not empty. Choose a new directory for the demo.")

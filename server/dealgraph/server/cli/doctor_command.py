@@ -43,7 +43,7 @@ def _show(checks: list[Check]) -> None:
 @click.option("--target", callback=check_address, help="Check the server at HOST:PORT.")
 @click.option("--settings", type=FILE, help="Check this settings file and the ports in it.")
 def COMMAND(data: Path | None, target: str | None, settings: Path | None) -> int:  # noqa: N802
-    """Check this machine."""
+    """Find out what is missing, and how to get it."""
     checks = list(all_checks(data, target, settings))
     _show(checks)
     failed = sum(check.verdict is Verdict.FAILED for check in checks)

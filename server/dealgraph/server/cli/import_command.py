@@ -172,7 +172,7 @@ def COMMAND(  # noqa: N802
     started_at: int | None,
     settings: Path | None,
 ) -> int:
-    """Import files."""
+    """Bring files of interactions in."""
     if data is not None and target is not None:
         raise click.UsageError("Give --data or --target, not both.")
     options = Options(

@@ -30,7 +30,7 @@ about alerts is kept. Stop the server on that directory first.
 @click.option("--data", required=True, type=FOLDER, help="The data directory.")
 @click.option("--settings", "file", type=FILE, help="A TOML file with settings.")
 def COMMAND(data: Path, file: Path | None) -> int:  # noqa: N802
-    """Make the graph anew."""
+    """Make the graph anew from the log; print its hash."""
     if not (data / "log.db").exists():
         raise CommandError(
             f"{data} holds no log. Name the directory that `serve` or `import` filled."

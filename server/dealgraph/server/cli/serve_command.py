@@ -53,7 +53,7 @@ def settings_with(file: Path | None, listen: str | None, metrics: str | None) ->
 @click.option("--metrics", callback=check_address, help="HOST:PORT of metrics [127.0.0.1:7441].")
 @click.option("--settings", "file", type=FILE, help="A TOML file with settings.")
 def COMMAND(data: Path, listen: str | None, metrics: str | None, file: Path | None) -> int:  # noqa: N802
-    """Serve until a signal comes."""
+    """Start a server on a data directory."""
     settings = settings_with(file, listen, metrics)
     logs.configure(now_ms)
     meters = Metrics(now_ms, connectors())

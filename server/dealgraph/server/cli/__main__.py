@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m dealgraph.server.cli`."""
+
+from dealgraph.server.cli import main
+
+main()
