@@ -58,7 +58,7 @@ def gate(log: EventLog) -> Gate:
 
 def stored(log: EventLog) -> list[Interaction]:
     found = [
-        codec.interaction_from_bytes(record.body)
+        codec.interaction_from_record(record.body)
         for record in log.read(Topic.INTERACTIONS, 0, 10_000)
     ]
     return [interaction for interaction in found if isinstance(interaction, Interaction)]

@@ -89,7 +89,7 @@ class DataflowSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     shards: Positive = 16
-    batch: Positive = 512
+    batch: Positive = 2048
     hot_actions: Positive = 200_000
 
 

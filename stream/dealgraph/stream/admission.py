@@ -115,7 +115,7 @@ class Admission:
             at = received.interaction.occurred_at
             self._awaited[target] = min(at, self._awaited.get(target, at))
             return [own]
-        recalled = codec.interaction_from_bytes(record.body)
+        recalled = codec.interaction_from_record(record.body)
         if isinstance(recalled, Rejected) or not isinstance(own, Consented):
             return [own]
         place = replace(received.place, parts=2)
@@ -130,7 +130,7 @@ class Admission:
             found = self._log.find(Topic.INTERACTIONS, [record.id for record in page])
             for record in sorted(found.values(), key=lambda record: record.offset):
                 if record.offset <= position:
-                    self._restore_one(codec.interaction_from_bytes(record.body))
+                    self._restore_one(codec.interaction_from_record(record.body))
 
     def _restore_one(self, interaction: Interaction | Rejected) -> None:
         if isinstance(interaction, Rejected):

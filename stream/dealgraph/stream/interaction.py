@@ -2,6 +2,8 @@
 
 Connectors make interactions, ingest checks and stores them, the dataflow reads them. A record that
 cannot become one is a `Rejected` value with a reason; nothing in the stream raises for bad input.
+
+The log holds these values as MessagePack arrays, so fields are only ever added at the end, with a default.
 """
 
 import hashlib
@@ -98,7 +100,7 @@ class DeadLetter(Struct, frozen=True, array_like=True):
     truncated: bool
 
 
-class Person(Struct, frozen=True, gc=False):
+class Person(Struct, frozen=True, gc=False, array_like=True):
     """A person as a source names them. `confidence` 0 means that nobody mapped the speaker."""
 
     side: Side = Side.UNKNOWN
@@ -108,7 +110,7 @@ class Person(Struct, frozen=True, gc=False):
     confidence: float = 0.0
 
 
-class Provenance(Struct, frozen=True, gc=False):
+class Provenance(Struct, frozen=True, gc=False, array_like=True):
     """Where an interaction came from; `raw_sha256` in hexadecimal digits."""
 
     parser: str = ""
@@ -117,14 +119,14 @@ class Provenance(Struct, frozen=True, gc=False):
     position: str = ""
 
 
-class StageChange(Struct, frozen=True, gc=False):
+class StageChange(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """The opportunity moved to `stage`."""
 
     stage: str
     previous_stage: str = ""
 
 
-class FieldChange(Struct, frozen=True, gc=False):
+class FieldChange(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """A field of a record changed."""
 
     field: str
@@ -132,7 +134,7 @@ class FieldChange(Struct, frozen=True, gc=False):
     previous_value: str = ""
 
 
-class ConsentChange(Struct, frozen=True, gc=False):
+class ConsentChange(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """A person granted or withdrew consent for a channel and a purpose."""
 
     subject: str
@@ -141,14 +143,14 @@ class ConsentChange(Struct, frozen=True, gc=False):
     granted: bool
 
 
-class Recall(Struct, frozen=True, gc=False):
+class Recall(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """The interaction (same source, `native_id`, `part`) was taken back."""
 
     native_id: str
     part: int = 0
 
 
-class Merge(Struct, frozen=True, gc=False):
+class Merge(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """Two native ids are one person."""
 
     native_id: str
@@ -162,7 +164,7 @@ NOBODY: Final = Person()
 NOWHERE: Final = Provenance()
 
 
-class Interaction(Struct, frozen=True, gc=False):
+class Interaction(Struct, frozen=True, gc=False, array_like=True):
     """One thing that happened. Times are milliseconds since 1970 UTC.
 
     `native_id` with `source` and `part` identifies it. `recorded_at` 0 means: on arrival. An empty

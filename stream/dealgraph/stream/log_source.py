@@ -119,7 +119,7 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
 
 def decode(record: Record, sequence: int) -> Received | Passed:
     """Decode a record of the log; one that cannot be read passes as rejected."""
-    interaction = codec.interaction_from_bytes(record.body)
+    interaction = codec.interaction_from_record(record.body)
     ingested_at = record.recorded_at
     if isinstance(interaction, Rejected):
         return Passed(Place(sequence, record.offset, ingested_at, ingested_at), interaction)

@@ -44,7 +44,7 @@ class Registry:
         while page := self._log.read(Topic.REGISTRY, self._offset, _CHUNK):
             self._offset = page[-1].offset
             for record in page:
-                interaction = codec.interaction_from_bytes(record.body)
+                interaction = codec.interaction_from_record(record.body)
                 if not isinstance(interaction, Rejected):
                     self._apply(interaction)
 
