@@ -163,7 +163,12 @@ def test_ctrl_c_during_an_import_says_how_to_go_on() -> None:
             connection.close()
     assert process.returncode == 130
     assert "read 0" in squeezed(reported)
-    assert said.strip() == ("Stopped by Ctrl-C. Import the same files again to bring in the rest.")
+    assert said.split("\n") == [
+        "Import the same files again to bring in the rest.",
+        "",
+        "Stopped by Ctrl-C.",
+        "",
+    ]
 
 
 def test_import_lists_its_sources() -> None:

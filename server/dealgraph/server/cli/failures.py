@@ -19,8 +19,11 @@ _ADVICE: Final = {
 
 def in_words(error: Exception) -> str:
     """Return what a person is told of an error."""
-    if isinstance(error, StorageError | SettingsError | SourceError):
-        return str(error)
+    cause: BaseException | None = error
+    while cause is not None:  # Bytewax wraps what its steps raise
+        if isinstance(cause, StorageError | SettingsError | SourceError):
+            return str(cause)
+        cause = cause.__cause__
     if isinstance(error, grpc.RpcError):
         return _call_in_words(error)
     if isinstance(error, OSError):

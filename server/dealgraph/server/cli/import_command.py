@@ -9,7 +9,7 @@ import click
 from msgspec import Struct
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dealgraph.server.cli import INTERRUPTED
+from dealgraph.server.cli.building import build_graph
 from dealgraph.server.cli.clock import now_ms
 from dealgraph.server.cli.command import FILE, FOLDER, Command, check_address
 from dealgraph.server.cli.import_report import show_counts, show_report
@@ -87,8 +87,7 @@ def _open_sink(data: Path | None, target: str | None, settings: Path | None) -> 
     embedded = open_embedded(data, load(settings), now_ms, SilentMeter())
     try:
         yield GateSink(embedded.gate)
-        with console(stderr=True).status("Building the graph …"):
-            embedded.runner.run_to_end()
+        build_graph(embedded)
         show_counts(console(), embedded.graph.counts())
     finally:
         embedded.close()
@@ -192,10 +191,8 @@ def COMMAND(  # noqa: N802
             failed = _import(stated, sink, tally)
         except KeyboardInterrupt:
             show_report(console(), tally)
-            click.echo(
-                "Stopped by Ctrl-C. Import the same files again to bring in the rest.", err=True
-            )
-            return INTERRUPTED
+            click.echo("Import the same files again to bring in the rest.", err=True)
+            raise
         show_report(console(), tally)
     if failed:
         return 1

@@ -53,17 +53,25 @@ class ServerSink:
 
     def deliver(self, items: Sequence[Interaction | Rejected]) -> list[Receipt]:
         """Deliver through IngestService; raises RpcError when the server cannot be reached."""
-        messages = [
-            codec.interaction_to_message(item) for item in items if isinstance(item, Interaction)
-        ]
-        letters = [_letter(item) for item in items if isinstance(item, Rejected)]
+        encoded = [_message(item) if isinstance(item, Interaction) else item for item in items]
+        messages = [item for item in encoded if isinstance(item, interaction_pb2.Interaction)]
+        letters = [_letter(item) for item in encoded if isinstance(item, Rejected)]
         results = iter(self._client.publish(messages, letters))
         return [
             Receipt(Outcome.REJECTED, "", item.reason.value, item.detail)
             if isinstance(item, Rejected)
             else _receipt(next(results))
-            for item in items
+            for item in encoded
         ]
+
+
+def _message(item: Interaction) -> interaction_pb2.Interaction | Rejected:
+    try:
+        return codec.interaction_to_message(item)
+    except ValueError:
+        position = item.provenance.position
+        detail = "holds what the contract cannot, such as half a character"
+        return Rejected(item.source, position, Reason.BAD_ENCODING, detail, channel=item.channel)
 
 
 def _letter(item: Rejected) -> ingest_service_pb2.RejectedRecord:

@@ -6,9 +6,9 @@ from typing import Final
 import click
 
 from dealgraph.graph.hash import graph_hash
+from dealgraph.server.cli.building import build_graph
 from dealgraph.server.cli.clock import now_ms
 from dealgraph.server.cli.command import FILE, FOLDER, Command, CommandError
-from dealgraph.server.cli.terminal import console
 from dealgraph.server.compose import forget_graph, open_embedded
 from dealgraph.server.settings import load
 from dealgraph.stream.meter import SilentMeter
@@ -39,8 +39,7 @@ def COMMAND(data: Path, file: Path | None) -> int:  # noqa: N802
     forget_graph(data)
     embedded = open_embedded(data, settings, now_ms, SilentMeter())
     try:
-        with console(stderr=True).status("Reading the log …"):
-            embedded.runner.run_to_end()
+        build_graph(embedded)
         click.echo(graph_hash(embedded.graph))
     finally:
         embedded.close()
