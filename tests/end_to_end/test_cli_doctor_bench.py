@@ -20,7 +20,8 @@ def test_doctor_is_content_with_a_sound_installation(tmp_path: Path) -> None:
     status, said = doctor(tmp_path, "--data", tmp_path / "new")
     assert status == 0, said
     assert "All is well." in said
-    assert "bytewax" in said
+    assert "0.21.1 (needed: ==0.21.1)" in said
+    assert "\x1b" not in said
     assert "can be made" in said
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from dealgraph.api.v1 import alert_pb2, alert_service_pb2
-from dealgraph.server.cli.alert_words import quotes_of
+from dealgraph.server.cli.alert_words import bare_id, quotes_of
 from dealgraph.server.cli.intake import ServerSink, Tally
 from dealgraph.server.client import Client
 from dealgraph.server.demo_feed import Step, Story, load_story
@@ -17,9 +17,10 @@ from dealgraph.server.demo_recap import Arrived, collect
 from dealgraph.server.demo_stage import Stage, Subscriber, open_stage
 from dealgraph.server.demo_summary import show_summary
 from dealgraph.server.demo_view import DemoView
-from dealgraph.stream.interaction import Interaction
+from dealgraph.stream.interaction import Interaction, Reason, Rejected
+from dealgraph.stream.receipts import Receipt
 
-_PLAY_SECONDS: Final = 40.0
+_PLAY_SECONDS: Final = 36.0
 _TICK_SECONDS: Final = 0.1
 _FAST_BATCH: Final = 50
 _PATIENCE_SECONDS: Final = 60.0
@@ -51,6 +52,7 @@ class Play:
         for start in range(0, len(steps), batch_size):
             batch = [step.item for step in steps[start : start + batch_size]]
             for item, receipt in zip(batch, self._sink.deliver(batch), strict=True):
+                self._remark(item, receipt)
                 self.tally.note(item, receipt)
             self._delivered += len(batch)
             newest = next((i for i in reversed(batch) if isinstance(i, Interaction)), None)
@@ -69,6 +71,15 @@ class Play:
             if alert is None:
                 raise DemoError("An alert did not arrive. Run `dealgraph doctor`, then try again.")
             self._take([alert])
+
+    def _remark(self, item: Interaction | Rejected, receipt: Receipt) -> None:
+        """Tell of what is left out: each record that cannot be read, each rep's refusal once."""
+        if isinstance(item, Rejected):
+            self._view.remark(f"{item.position} cannot be read; it is kept as a dead letter.")
+        elif receipt.reason == Reason.NO_CONSENT:
+            if (item.rep, item.channel.name.lower()) not in self.tally.refused:
+                rep = bare_id(item.rep)
+                self._view.remark(f"{rep} has not agreed to be recorded: the call is not stored.")
 
     def _take(self, alerts: Sequence[alert_pb2.Alert]) -> None:
         for alert in alerts:
@@ -107,7 +118,7 @@ def _play(play: Play, view: DemoView, story: Story, *, fast: bool) -> None:
     pause = 0.0 if fast else _PLAY_SECONDS * size / len(story.plot)
     play.deliver(story.plot, size, pause)
     play.settle()
-    view.say("A mailbox arrives late: what it holds happened eleven days ago …")
+    view.say("A mailbox arrives late: what it holds happened nine days ago …")
     play.deliver(story.late, _FAST_BATCH, 0.0)
     play.settle()
 

@@ -73,6 +73,10 @@ class DemoView:
         self._alerts += 1
         self._out.print(render_alert(alert, quotes), "")
 
+    def remark(self, words: str) -> None:
+        """Print something noteworthy that is no alert."""
+        self._out.print(words, style="dim", markup=False)
+
     def say(self, words: str) -> None:
         """Print a line that stays."""
         self._out.print(words, style="bold", markup=False)
@@ -99,7 +103,7 @@ def _deal(interaction: Interaction) -> str:
 def _grid(title: str, numbers: Mapping[NodeKind, int] | Mapping[EdgeKind, int]) -> Table:
     grid = Table.grid(padding=(0, 2))
     for _ in range(_COLUMNS):
-        grid.add_column(width=28)
+        grid.add_column(width=24)
     cells = [
         Text.assemble((f"{number:>6,} ", "bold cyan"), kind.name.lower().replace("_", " "))
         for kind, number in numbers.items()
