@@ -16,7 +16,7 @@ from dealgraph.stream.meter import SilentMeter
 _HELP: Final = """
 Make the graph of a data directory anew from its log, and print the graph hash.
 
-The same log always gives the same graph and so the same hash, on any machine. Use it after a new
+The same log and settings always give the same graph and so the same hash, on any machine. Use it after a new
 version of the rules, after damage to graph.db, or to check that a copy is whole. What people decided
 about alerts is kept. Stop the server on that directory first.
 """
