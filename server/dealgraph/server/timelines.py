@@ -8,7 +8,9 @@ from dealgraph.graph.storage import StorageCorruptError
 from dealgraph.graph.store import GraphStore
 from dealgraph.server import graph_messages
 from dealgraph.server.graph_messages import Stages
-from dealgraph.stream.log import EventLog, Topic
+from dealgraph.stream import codec
+from dealgraph.stream.interaction import Rejected
+from dealgraph.stream.log import EventLog, Record, Topic
 
 
 class Timelines:
@@ -57,4 +59,14 @@ class Timelines:
                 f"{missing} actions of the graph are not in the log: the two do not belong together. "
                 "Run `dealgraph rebuild --data DIR`."
             )
-        return [interaction_pb2.Interaction.FromString(found[id_].body) for id_ in ids]
+        return [_message(found[id_]) for id_ in ids]
+
+
+def _message(record: Record) -> interaction_pb2.Interaction:
+    interaction = codec.interaction_from_record(record.body)
+    if isinstance(interaction, Rejected):
+        raise StorageCorruptError(
+            f"Record {record.offset} of the log cannot be read: {interaction.detail}. Start the version "
+            "of dealgraph that wrote it, or restore the log from a backup."
+        )
+    return codec.interaction_to_message(interaction)
