@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from dealgraph.graph.checkpoints import Checkpoints
+
 _CACHE_KIB: Final = 256 * 1024
 _BUSY_MS: Final = 2000
 _IDLE_READERS: Final = 8
@@ -60,6 +62,7 @@ class Database:
             except BaseException:
                 self._writer.close()
                 raise
+        self._checkpoints = Checkpoints(path)
 
     def _open(self, schema: str, version: int, synchronous: str) -> None:
         self._writer.execute(f"pragma busy_timeout={_BUSY_MS}")
@@ -73,7 +76,7 @@ class Database:
         self._writer.execute("pragma journal_mode=wal")
         self._writer.execute(f"pragma synchronous={synchronous}")
         self._writer.execute(f"pragma cache_size=-{_CACHE_KIB}")
-        self._writer.execute("pragma wal_autocheckpoint=4000")
+        self._writer.execute("pragma wal_autocheckpoint=0")  # Checkpoints does it
         self._writer.executescript(schema)
         if found != version:
             self._writer.execute(f"pragma user_version={version}")
@@ -116,6 +119,8 @@ class Database:
                 self._depth = level
                 if not level:
                     self._writing_thread = 0
+            if not level:
+                self._checkpoints.note(self._writer)
 
     def _roll_back(self, level: int) -> None:
         # SQLite itself may have rolled back, for example when the disk is full.
@@ -190,6 +195,7 @@ class Database:
             if self._closed:
                 return
             self._closed = True
+            self._checkpoints.stop()
             self._close_idle_readers()
             self._writer.close()
 
