@@ -16,7 +16,7 @@ from typing import IO, Final
 from msgspec import Struct
 
 from dealgraph.graph.embedded import EmbeddedGraph
-from dealgraph.graph.model import Channel, Severity, SignalKind
+from dealgraph.graph.model import Channel, Severity, SignalKind, SignalState
 from dealgraph.graph.storage import Database, StorageError, StorageLockedError
 from dealgraph.server.settings import Settings
 from dealgraph.stream import sqlite_log
@@ -83,8 +83,8 @@ class Embedded:
         self.tagger = load_default_tagger(settings.tagging.competitors)
         suggestions = load_suggestions()
 
-        def suggestion(kind: SignalKind, severity: Severity) -> str:
-            return suggestions.text(kind, severity, settings.tagging.suggestion_language)
+        def suggestion(kind: SignalKind, severity: Severity, state: SignalState) -> str:
+            return suggestions.text(kind, severity, settings.tagging.suggestion_language, state)
 
         flow = settings.dataflow
         writer = Writer(self.graph, Logs(self.alerts, self.log), clock, meter, self._committed)

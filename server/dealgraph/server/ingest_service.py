@@ -28,6 +28,7 @@ _OUTCOMES: Final = {
     Outcome.DUPLICATE: pb.PUBLISH_OUTCOME_DUPLICATE,
     Outcome.REJECTED: pb.PUBLISH_OUTCOME_REJECTED,
 }
+_CHANNELS: Final = frozenset(int(channel) for channel in Channel)
 _MAX_SOURCE: Final = 512
 _MAX_REPLAYED: Final = 1000
 
@@ -171,7 +172,7 @@ class IngestService(ingest_service_pb2_grpc.IngestServiceServicer):
             field = f"rejected_records[{index}]"
             if record.reason not in Reason.__members__.values():
                 raise invalid(f"{field}.reason", "is not a reason of dead letters")
-            if record.channel and record.channel not in Channel.__members__.values():
+            if record.channel and record.channel not in _CHANNELS:
                 raise invalid(f"{field}.channel", "is not a channel")
             if len(record.source) > _MAX_SOURCE or len(record.position) > _MAX_SOURCE:
                 raise invalid(field, f"source and position have {_MAX_SOURCE} characters at most")

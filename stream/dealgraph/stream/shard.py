@@ -21,6 +21,7 @@ from dealgraph.graph.model import (
     NodeRef,
     Severity,
     SignalKind,
+    SignalState,
 )
 from dealgraph.graph.store import EdgeQuery, GraphStore, TimelineQuery
 from dealgraph.stream.alerts import Alert, alert_for
@@ -43,10 +44,10 @@ _PAGE: Final = 5000
 
 
 class Rules(Struct, frozen=True):
-    """What the keyed state applies: the detectors, and a suggestion per kind and severity."""
+    """What the keyed state applies: the detectors, and a suggestion per kind, severity and state."""
 
     detectors: Sequence[Detector]
-    suggestion: Callable[[SignalKind, Severity], str]
+    suggestion: Callable[[SignalKind, Severity, SignalState], str]
 
 
 class Shard:
@@ -195,7 +196,7 @@ class Shard:
             window_ms=episode.window_ms,
             evidence=episode.evidence,
             explanation=episode.explanation,
-            suggestion=self._rules.suggestion(episode.kind, episode.severity),
+            suggestion=self._rules.suggestion(episode.kind, episode.severity, change.state),
         )
 
     def _state(self, key: str, sequence: int) -> OpportunityState:
