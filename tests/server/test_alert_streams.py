@@ -108,19 +108,17 @@ def test_a_filter_lets_through_only_what_is_asked_for(server: RunningServer) -> 
 
 
 @pytest.mark.parametrize(
-    ("request_", "field"),
+    ("asked", "field"),
     [
-        (pb.StreamAlertsRequest(start=resume("made-up")), "start.resume_token"),
-        (pb.StreamAlertsRequest(start=pb.StreamStart(preset=9)), "start.preset"),
-        (pb.StreamAlertsRequest(filter=pb.AlertFilter(kinds=[0])), "filter.kinds[0]"),
-        (pb.StreamAlertsRequest(filter=pb.AlertFilter(min_severity=9)), "filter.min_severity"),
+        ({"start": {"resume_token": "made-up"}}, "start.resume_token"),
+        ({"start": {"preset": 9}}, "start.preset"),
+        ({"filter": {"kinds": [0]}}, "filter.kinds[0]"),
+        ({"filter": {"min_severity": 9}}, "filter.min_severity"),
     ],
 )
-def test_a_wrong_field_is_named(
-    server: RunningServer, request_: pb.StreamAlertsRequest, field: str
-) -> None:
+def test_a_wrong_field_is_named(server: RunningServer, asked: dict[str, Any], field: str) -> None:
     with pytest.raises(grpc.RpcError) as error:
-        list(server.client.alert.StreamAlerts(request_))
+        list(server.client.alert.StreamAlerts(pb.StreamAlertsRequest(**asked)))
     (violation,) = detail_of(error.value, error_details_pb2.BadRequest).field_violations
     assert violation.field == field
 
@@ -271,7 +269,7 @@ def test_the_client_follows_alerts_through_a_restart_of_the_server(tmp_path: Pat
         raise_alerts(server, 0, 2)
         listen = server.addresses.listen
         client = Client(listen, attempts=1_000)
-        follower = threading.Thread(target=follow, args=(client,))
+        follower = threading.Thread(target=follow, args=(client,), daemon=True)
         follower.start()
         assert [seen.get(timeout=TIMEOUT) for _ in range(2)] == ["deal-0", "deal-1"]
     with serving(tmp_path, settings(server={"listen": listen})) as server:

@@ -67,7 +67,7 @@ class RunningServer:
         if self.failure is not None:
             self._thread.join()
             raise self.failure
-        self.client = Client(self.addresses.listen, attempts=1)
+        self.client = Client(self.addresses.listen)
         self.channel = grpc.insecure_channel(self.addresses.listen)
         self.live = live_session_service_pb2_grpc.LiveSessionServiceStub(self.channel)
 

@@ -37,6 +37,7 @@ _OPTIONS: Final = [
 _RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _FIRST_DELAY: Final = 0.1
 _LONGEST_DELAY: Final = 10.0
+_DOUBLINGS: Final = 7
 
 Reconnect = Callable[[grpc.RpcError, float], None]
 """Told of a break and of the seconds until the next try."""
@@ -134,7 +135,9 @@ class Client:
         code = error.code() if isinstance(error, grpc.Call) else None
         if code not in _RETRIED or attempt + 1 >= self._attempts:
             raise error
-        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2**attempt) * random.uniform(0.5, 1.0)
+        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(attempt, _DOUBLINGS)) * random.uniform(
+            0.5, 1.0
+        )
         told(error, delay)
         time.sleep(delay)
         return attempt + 1
