@@ -47,9 +47,9 @@ class ServerProcess:
         """Kill the process as a loss of power would: nothing is flushed."""
         self._end(signal.SIGKILL)
 
-    def stop(self) -> int:
-        """Ask the process to stop and return its exit status."""
-        return self._end(signal.SIGTERM)
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the process to stop by a signal and return its exit status."""
+        return self._end(number)
 
     def _end(self, number: signal.Signals) -> int:
         if self._process.poll() is None:

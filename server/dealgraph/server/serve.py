@@ -132,7 +132,7 @@ class Server:
 
     def _fail(self, error: BaseException) -> None:
         logs.fault("server_failed", error)
-        self._failure = error
+        self._failure = self._failure or error
         self._stopping.set()
 
 
@@ -227,9 +227,12 @@ def _bind(server: grpc.aio.Server, address: str) -> str:
 
 
 def _in_words(error: BaseException) -> str:
-    if isinstance(error, StorageError):
-        return str(error)
+    reason = error
+    while reason.__cause__ is not None and not isinstance(reason, StorageError):
+        reason = reason.__cause__  # Bytewax wraps what a step raised
+    if isinstance(reason, StorageError):
+        return str(reason)
     return (
-        f"The dataflow has died ({type(error).__name__}: {error}). Everything acknowledged is in the "
-        "log; start the server again, and if it dies again, run `dealgraph doctor` and report it."
+        f"The dataflow has died ({type(reason).__name__}: {reason}). Everything acknowledged is in "
+        "the log; start the server again, and if it dies again, run `dealgraph doctor` and report it."
     )
