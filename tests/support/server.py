@@ -53,13 +53,14 @@ def settings(**sections: dict[str, Any]) -> Settings:
 class RunningServer:
     """A server that answers. Its clock ticks by a millisecond whenever it is read."""
 
-    def __init__(self, embedded: Embedded, stated: Settings, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, embedded: Embedded, stated: Settings, metrics: Metrics, clock: Callable[[], int]
+    ) -> None:
         self.embedded = embedded
-        self.metrics = Metrics(clock, ["wecom", "webvtt"])
+        self.metrics = metrics
         self._settings = stated
         self._clock = clock
         self._started = threading.Event()
-        self._stop = threading.Event()
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="server")
         self._thread.start()
@@ -128,10 +129,10 @@ def serving(directory: Path, stated: Settings = SETTINGS) -> Iterator[RunningSer
     def clock() -> int:
         return next(ticks)
 
-    metrics = Metrics(clock, [])
+    metrics = Metrics(clock, ["wecom", "webvtt"])
     embedded = open_embedded(directory, stated, clock, metrics)
     try:
-        server = RunningServer(embedded, stated, clock)
+        server = RunningServer(embedded, stated, metrics, clock)
         try:
             yield server
         finally:
