@@ -165,7 +165,7 @@ def test_rejected_records_become_dead_letters_listed_in_pages(tmp_path: Path) ->
             request.page_token = page.next_page_token
         assert found == [f"line {number}" for number in range(7)]
         assert (
-            server.metric("dealgraph_dead_letters_total", source="wecom", reason="UNREADABLE") == 0
+            server.metric("dealgraph_dead_letters_total", source="wecom", reason="UNREADABLE") == 7
         )
         nothing = pb.ListDeadLettersRequest(source="mail")
         assert not server.client.ingest.ListDeadLetters(nothing).dead_letters

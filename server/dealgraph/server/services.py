@@ -73,7 +73,7 @@ class Services:
             max_items=settings.ingest.max_items,
             deadline_seconds=stated.deadline_seconds,
         )
-        self._graph = GraphService(
+        self.graph = GraphService(
             tenant,
             embedded.graph,
             Timelines(embedded.graph, log),
@@ -106,7 +106,7 @@ class Services:
     def add_to(self, server: grpc.aio.Server) -> None:
         """Add the services to a server that has not started."""
         ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(self._ingest, server)
-        graph_service_pb2_grpc.add_GraphServiceServicer_to_server(self._graph, server)
+        graph_service_pb2_grpc.add_GraphServiceServicer_to_server(self.graph, server)
         alert_service_pb2_grpc.add_AlertServiceServicer_to_server(self._alerts, server)
         live_session_service_pb2_grpc.add_LiveSessionServiceServicer_to_server(self._live, server)
 
