@@ -19,6 +19,7 @@ from dealgraph.graph.model import (
 from dealgraph.graph.schema import SchemaError
 from dealgraph.graph.storage import StorageClosedError
 from dealgraph.graph.store import (
+    NOW,
     EdgeQuery,
     GraphBatch,
     GraphStore,
@@ -277,6 +278,50 @@ def test_people_whose_only_action_was_recalled_are_not_in_the_committee(world: G
     world.apply(GraphBatch(retractions=[Retraction("a3", 15, 40)]))
     assert [member.contact for member in world.committee(DEAL.id)] == [LI]
     assert [member.contact for member in world.committee(DEAL.id, 39)] == [LI, WANG]
+
+
+def test_people_are_called_by_what_their_newest_standing_actions_tell(store: GraphStore) -> None:
+    told = [
+        make_action("a1", 10, speaker="Li", role=Role.USER),
+        make_action("a2", 30, speaker="Li Na"),
+        make_action("a3", 20, recorded_at=40, role=Role.LEGAL),
+    ]
+    store.apply(GraphBatch(nodes=[make_node(LI), make_node(ANNA)], actions=told[::-1]))
+    assert _facts(store, LI) == {"name": "Li Na", "role": "legal"}
+    assert _facts(store, LI, 39) == {"name": "Li Na", "role": "user"}
+    assert _facts(store, ANNA) == {}
+    store.apply(GraphBatch(retractions=[Retraction("a2", 31, 50), Retraction("a3", 31, 60)]))
+    assert _facts(store, LI) == {"name": "Li", "role": "user"}
+    assert _facts(store, LI, 55) == {"name": "Li", "role": "legal"}
+
+
+def test_of_names_told_at_one_time_that_of_the_greater_id_is_believed(store: GraphStore) -> None:
+    told = [make_action(id_, 10, speaker=id_) for id_ in ("b", "c", "a")]
+    store.apply(GraphBatch(nodes=[make_node(LI)], actions=told))
+    assert _facts(store, LI) == {"name": "c"}
+
+
+def test_what_is_stated_of_a_person_stands_above_what_actions_tell(store: GraphStore) -> None:
+    stated = make_node(LI, {"name": "Ms Li"})
+    told = make_action("a1", 30, speaker="Li", role=Role.USER)
+    store.apply(GraphBatch(nodes=[stated], actions=[told]))
+    assert _facts(store, LI) == {"name": "Ms Li", "role": "user"}
+    assert [node.attributes for node in store.scan_nodes() if node.ref == LI] == [_facts(store, LI)]
+
+
+def test_the_committee_calls_people_as_their_actions_do(store: GraphStore) -> None:
+    told = [
+        make_action("a1", 10, speaker="Li", role=Role.USER),
+        make_action("a2", 11, role=Role.CHAMPION),
+    ]
+    store.apply(GraphBatch(nodes=[make_node(LI)], actions=told))
+    (member,) = store.committee(DEAL.id)
+    assert member.name == "Li"
+    assert member.roles == (Role.CHAMPION, Role.USER)
+
+
+def _facts(store: GraphStore, ref: NodeRef, as_of: int = NOW) -> dict[str, str]:
+    return dict(store.nodes([ref], as_of)[ref].attributes)
 
 
 def test_all_ids_of_a_person_have_one_first_id(store: GraphStore) -> None:

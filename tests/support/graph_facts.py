@@ -197,6 +197,7 @@ def actions(draw: st.DrawFn, recorded: st.SearchStrategy[int] = TIMES) -> Action
         draw(st.sampled_from(["", *(ref.id for ref in _SESSIONS)])),
         draw(st.sampled_from(["", *(ref.id for ref in _DEALS)])),
         draw(st.sampled_from([None, *_CONTACTS, *_REPS])),
+        speaker=draw(st.sampled_from(["", "Li", "李"])),
         emotion=draw(st.none() | _emotions),
         role=draw(st.sampled_from([Role.UNKNOWN, Role.USER])),
         attributes={"stage": draw(st.sampled_from(["won", "lost"]))} if draw(st.booleans()) else {},

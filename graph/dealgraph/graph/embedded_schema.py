@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Format of the file. It rises when a table changes, or a field of a value stored as a body."""
 
 SCHEMA: Final = """
@@ -29,12 +29,12 @@ create index if not exists edge_by_target on edge (target, kind, source);
 create table if not exists action (
   key integer primary key, id text not null, at integer not null, recorded_at integer not null,
   opportunity integer, session integer, actor integer, kind integer not null,
-  role integer not null, valence real, weight real, body blob not null
+  role integer not null, named integer not null, valence real, weight real, body blob not null
 );
 create unique index if not exists action_by_id on action (id);
 create index if not exists action_by_opportunity on action (opportunity, at);
 create index if not exists action_by_session on action (session, at);
-create index if not exists action_by_actor on action (actor, at);
+create index if not exists action_by_actor on action (actor, at, named, role);
 create index if not exists action_by_stage on action (opportunity, at) where kind = 12;
 create table if not exists retraction (
   action text primary key, recorded_at integer not null, at integer not null

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from dealgraph.graph.implied import action_node, emotion_node, signal_node
+from dealgraph.graph.implied import action_node, emotion_node, person_facts, signal_node
 from dealgraph.graph.model import Action, DecisionSignal, Node, NodeKind, NodeRef
-from dealgraph.graph.schema import IMPLIED_NODES
+from dealgraph.graph.schema import IMPLIED_NODES, PERSONS
 
 _decode_action: Final = msgspec.msgpack.Decoder(Action).decode
 _decode_signal: Final = msgspec.msgpack.Decoder(DecisionSignal).decode
@@ -60,7 +60,7 @@ def _stored_nodes(
     connection: sqlite3.Connection, refs: dict[int, NodeRef], as_of: int
 ) -> dict[NodeRef, Node]:
     keys = as_json(list(refs))
-    attributes: dict[int, dict[str, str]] = {}
+    attributes = _told_of_people(connection, refs, as_of)
     # In the order of event time: the last value of a name stays.
     for key, name, value in connection.execute(_ATTRIBUTES, (as_of, keys, as_of)):
         attributes.setdefault(key, {})[name] = value
@@ -68,6 +68,19 @@ def _stored_nodes(
         refs[key]: Node(refs[key], attributes.get(key, {}), valid_from, recorded_at)
         for key, valid_from, recorded_at in connection.execute(_CLAIMS, (keys, as_of))
     }
+
+
+def _told_of_people(
+    connection: sqlite3.Connection, refs: dict[int, NodeRef], as_of: int
+) -> dict[int, dict[str, str]]:
+    """Return the facts about people that their actions tell."""
+    people = [key for key, ref in refs.items() if ref.kind in PERSONS]
+    if not people:
+        return {}
+    told: dict[int, dict[str, str]] = {}
+    for key, *bodies in connection.execute(_TOLD, {"nodes": as_json(people), "as_of": as_of}):
+        told[key] = person_facts(_decode_action(body) for body in bodies if body is not None)
+    return told
 
 
 def load_actions(
@@ -111,6 +124,14 @@ select node, name, value from (
     case when last_recorded_at <= ? then last_valid_from else valid_from end as observed_at
   from attribute where node in (select value from json_each(?)) and recorded_at <= ?
 ) order by name, observed_at, value"""
+_NEWEST: Final = """(
+  select a.body from action a
+  where a.actor = n.value and a.{column} <> 0 and a.recorded_at <= :as_of and not exists (
+    select 1 from retraction r where r.action = a.id and r.recorded_at <= :as_of)
+  order by a.at desc, a.id desc limit 1)"""
+_TOLD: Final = f"""
+select n.value, {_NEWEST.format(column="named")}, {_NEWEST.format(column="role")}
+from json_each(:nodes) n"""
 _ACTIONS: Final = """
 select a.body, r.at, r.recorded_at from action a
 left join retraction r on r.action = a.id and r.recorded_at <= :as_of

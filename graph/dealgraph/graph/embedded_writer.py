@@ -116,6 +116,7 @@ class GraphWriter:
             self._key(connection, actor.kind, actor.id) if actor else None,
             int(action.kind),  # sqlite3 is slow on anything but plain numbers
             int(action.role),
+            1 if action.speaker else 0,
             emotion.valence * emotion.confidence if emotion else None,
             emotion.confidence if emotion else None,
             _encode(_as_performed(action)),
@@ -203,8 +204,8 @@ on conflict (source, kind, target, recorded_at) do update
 set valid_from = min(valid_from, excluded.valid_from), valid_to = max(valid_to, excluded.valid_to)"""
 _ADD_ACTION: Final = """
 insert into action
-(id, at, recorded_at, opportunity, session, actor, kind, role, valence, weight, body)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing"""
+(id, at, recorded_at, opportunity, session, actor, kind, role, named, valence, weight, body)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing"""
 _ADD_RETRACTION: Final = """
 insert into retraction (action, recorded_at, at) values (?, ?, ?)
 on conflict (action) do update set recorded_at = excluded.recorded_at, at = excluded.at

@@ -59,6 +59,17 @@ def emotion_node(action: Action) -> Node | None:
     return Node(ref, emotion_attributes(action.emotion), action.at, action.recorded_at)
 
 
+def person_facts(actions: Iterable[Action]) -> dict[str, str]:
+    """Return what actions that stand tell of the person behind them: the name and role used last."""
+    facts: dict[str, str] = {}
+    for action in sorted(actions, key=lambda action: (action.at, action.id), reverse=True):
+        if action.speaker:
+            facts.setdefault("name", action.speaker)
+        if action.role is not Role.UNKNOWN:
+            facts.setdefault("role", action.role.name.lower())
+    return facts
+
+
 def action_edges(action: Action) -> list[Edge]:
     """Return the edges of an action: they hold from its event time until it is recalled."""
     ref = NodeRef(NodeKind.ACTION, action.id)

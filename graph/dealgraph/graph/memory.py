@@ -5,7 +5,7 @@ It keeps every claim it was given and answers each question by going through all
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from msgspec import structs
@@ -17,6 +17,7 @@ from dealgraph.graph.implied import (
     edge_order,
     emotion_node,
     holds_within,
+    person_facts,
     signal_edges,
     signal_node,
 )
@@ -58,6 +59,7 @@ class MemoryGraph:
         self._nodes: dict[NodeRef, list[Node]] = {}
         self._edges: dict[_Triple, list[Edge]] = {}
         self._actions: dict[str, Action] = {}
+        self._performed: dict[NodeRef, list[str]] = {}
         self._retractions: dict[str, list[Retraction]] = {}
         self._signals: dict[str, list[DecisionSignal]] = {}
 
@@ -85,6 +87,8 @@ class MemoryGraph:
             known = Retraction(action.id, action.recalled_at, action.recall_recorded_at)
             self._retractions.setdefault(action.id, []).append(known)
         plain = structs.replace(action, recalled_at=OPEN, recall_recorded_at=OPEN)
+        if action.id not in self._actions and action.actor is not None:
+            self._performed.setdefault(action.actor, []).append(action.id)
         self._actions.setdefault(action.id, plain)
 
     @contextmanager
@@ -110,7 +114,13 @@ class MemoryGraph:
                     return None
                 return action_node(action) if ref.kind is NodeKind.ACTION else emotion_node(action)
             claims = [node for node in self._nodes.get(ref, []) if node.recorded_at <= as_of]
-            return _merged_node(claims) if claims else None
+            return _merged_node(claims, self._told_of(ref, as_of)) if claims else None
+
+    def _told_of(self, ref: NodeRef, as_of: int) -> dict[str, str]:
+        """Return the facts about a person that the person's actions tell."""
+        actions = [self._action(id_, as_of) for id_ in self._performed.get(ref, [])]
+        stand = [a for a in actions if a is not None and a.recalled_at == OPEN]
+        return person_facts(stand)
 
     def nodes(self, refs: Sequence[NodeRef], as_of: int = NOW) -> dict[NodeRef, Node]:
         """Return those of `refs` that were known."""
@@ -300,7 +310,7 @@ class MemoryGraph:
 _OF_ACTION = (NodeKind.ACTION, NodeKind.EMOTION)
 
 
-def _merged_node(claims: Sequence[Node]) -> Node:
+def _merged_node(claims: Sequence[Node], told: Mapping[str, str]) -> Node:
     attributes: dict[str, tuple[int, str]] = {}
     for claim in claims:
         for name, value in claim.attributes.items():
@@ -308,7 +318,7 @@ def _merged_node(claims: Sequence[Node]) -> Node:
             attributes[name] = max(stated, attributes.get(name, stated))
     return Node(
         claims[0].ref,
-        {name: value for name, (_, value) in sorted(attributes.items())},
+        {**told, **{name: value for name, (_, value) in attributes.items()}},
         min(claim.valid_from for claim in claims),
         min(claim.recorded_at for claim in claims),
     )

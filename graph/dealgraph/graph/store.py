@@ -43,6 +43,8 @@ class GraphBatch(Struct, frozen=True):
     at event time `valid_from`: per attribute name the observation with the latest event time is
     believed, on a tie the greater value, whatever the order of arrival; the node holds since its
     earliest observation. `as_of` looks at the observations recorded until then.
+    What no observation says of a contact or rep, their actions do: "name" is the speaker and "role" the
+    role of the newest action by (at, id) that has one and was not recalled.
     `edges` exclude those that an action or signal implies (schema.IMPLIED_BY_*); the same edge seen
     again keeps the earliest `valid_from`; a `valid_to` closes it for good, and the end recorded last is
     believed. An action is taken in once; of several `retractions` the one recorded first counts, and
