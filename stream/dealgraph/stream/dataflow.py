@@ -19,9 +19,9 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from msgspec import Struct
 
 from dealgraph.graph.model import ActionKind, NodeRef
+from dealgraph.graph.storage import StorageError
 from dealgraph.graph.store import GraphStore
 from dealgraph.stream.admission import Admission, Admitted
-from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.meter import Meter
 from dealgraph.stream.observation import settle_kind
 from dealgraph.stream.shard import Rules, Shard
@@ -33,6 +33,7 @@ from dealgraph.stream.steps import (
     Received,
     Tagged,
     TakenBack,
+    poisoned,
     shard_of,
     state_key,
 )
@@ -80,8 +81,14 @@ def _admit(parts: Parts, batch: Sequence[Received | Passed]) -> Iterable[Admitte
     for item in batch:
         if isinstance(item, Passed):
             admitted.append(item)
-        else:
+            continue
+        try:
             admitted += parts.admission.take(item)
+        except StorageError:
+            raise
+        except Exception as error:
+            rejected = poisoned(item.interaction, error, "its people and consent were looked up")
+            admitted.append(Passed(item.place, rejected))
     parts.meter.stage("admit", perf_counter() - started)
     return admitted
 
@@ -102,10 +109,7 @@ def _tag_one(tagger: Tagger, item: Consented) -> Tagged | Passed:
                 interaction.text, interaction.actor.side, with_emotion=item.with_emotion
             )
         except Exception as error:
-            # One text must not stop the flow: it becomes a dead letter.
-            detail = f"{type(error).__name__} while its text was tagged"
-            rejected = Rejected(interaction.source, interaction.native_id, Reason.FAILED, detail)
-            return Passed(item.place, rejected)
+            return Passed(item.place, poisoned(interaction, error, "its text was tagged"))
     tags = settle_kind(interaction, tags)
     return Tagged(item.place, item.id, interaction, item.actor, item.rep, tags, item.recalled_at)
 

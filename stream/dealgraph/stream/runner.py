@@ -14,7 +14,7 @@ _EPOCH = timedelta(seconds=1)
 
 
 class Runner:
-    """One dataflow over one log.
+    """One dataflow over one log, made of `parts`.
 
     `start` runs it in a thread of its own, `run_to_end` in the caller's. A dataflow that dies leaves its
     reason in `error` and calls `on_death`.
@@ -30,7 +30,7 @@ class Runner:
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
-        self._parts = parts
+        self.parts = parts
         self._batch = batch
         self._clock = clock
         self._on_death = on_death
@@ -49,11 +49,11 @@ class Runner:
 
     def position(self) -> int:
         """Return the offset of the log up to which everything is written."""
-        return self._parts.writer.position()
+        return self.parts.writer.position()
 
     def wait_until_caught_up(self, timeout: float) -> bool:
         """Wait until all that the log holds now is written; False when time ran out or it died."""
-        return self._parts.writer.wait_for(self._log.end(Topic.INTERACTIONS), timeout)
+        return self.parts.writer.wait_for(self._log.end(Topic.INTERACTIONS), timeout)
 
     def stop(self) -> None:
         """Let the dataflow write what it has read, and wait until it has ended."""
@@ -73,12 +73,12 @@ class Runner:
     def _run(self, *, follow: bool) -> None:
         source = LogSource(
             self._log,
-            self._parts.writer.position(),
-            self._parts.writer.committed() + 1,
+            self.parts.writer.position(),
+            self.parts.writer.committed() + 1,
             self._batch,
             follow=follow,
             stop=self._stop,
             clock=self._clock,
-            meter=self._parts.meter,
+            meter=self.parts.meter,
         )
-        run_main(build(source, self._parts), epoch_interval=_EPOCH)
+        run_main(build(source, self.parts), epoch_interval=_EPOCH)

@@ -23,9 +23,9 @@ from dealgraph.graph.model import (
     SignalKind,
     SignalState,
 )
+from dealgraph.graph.storage import StorageError
 from dealgraph.graph.store import EdgeQuery, GraphStore, TimelineQuery
 from dealgraph.stream.alerts import Alert, alert_for
-from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.observation import action_of, entry_of
 from dealgraph.stream.opportunity import Change, OpportunityState, bind
 from dealgraph.stream.signals.detector import Detector
@@ -36,6 +36,7 @@ from dealgraph.stream.steps import (
     Place,
     Tagged,
     TakenBack,
+    poisoned,
     shard_of,
     state_key,
 )
@@ -96,14 +97,13 @@ class Shard:
     def _take_tagged(self, tagged: Tagged) -> Outcome:
         try:
             return self._add(tagged)
+        except StorageError:
+            raise
         except Exception as error:
-            # One record must not stop the flow: its state is loaded anew, the record is a dead letter.
+            # What the record left half done goes with the state, which is loaded anew.
             self._forget(state_key(tagged.interaction))
-            detail = f"{type(error).__name__} while its signals were looked for"
-            source, native_id = tagged.interaction.source, tagged.interaction.native_id
-            return Outcome(
-                tagged.place, rejected=Rejected(source, native_id, Reason.FAILED, detail)
-            )
+            rejected = poisoned(tagged.interaction, error, "its signals were looked for")
+            return Outcome(tagged.place, rejected=rejected)
 
     def _add(self, tagged: Tagged) -> Outcome:
         place, interaction = tagged.place, tagged.interaction

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from dealgraph.graph.model import Action, DecisionSignal, NodeRef
 from dealgraph.stream.alerts import Alert
-from dealgraph.stream.interaction import Interaction, Rejected
+from dealgraph.stream.interaction import Interaction, Reason, Rejected
 from dealgraph.stream.tagging.tags import Tags
 
 
@@ -104,6 +104,12 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 Step = Consented | Tagged | Merged | TakenBack | Passed
+
+
+def poisoned(interaction: Interaction, error: Exception, doing: str) -> Rejected:
+    """Return the dead letter of an interaction that broke a step: it must not stop the flow."""
+    detail = f"{type(error).__name__} while {doing}"
+    return Rejected(interaction.source, interaction.native_id, Reason.FAILED, detail)
 
 
 def state_key(interaction: Interaction) -> str:
