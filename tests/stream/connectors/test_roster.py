@@ -143,3 +143,15 @@ def test_a_roster_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path.write_bytes("customer: 穗禾".encode("gb18030"))
     with pytest.raises(SourceError, match="not UTF-8"):
         load_roster(path)
+
+
+def test_the_example_that_is_shipped_maps_speakers_and_ids_and_grants_consent() -> None:
+    roster = load_roster(Path(__file__).parents[3] / "deploy" / "rosters" / "example.yaml")
+    assert roster.speaker("王芳").native_id == roster.defaults.rep == "wecom:WangFang"
+    assert roster.speaker("Speaker 3").confidence == 0.7
+    contact = roster.person("wecom", "wmLiNaAcme")
+    assert contact is not None
+    assert contact.role is Role.ECONOMIC_BUYER
+    kinds = [event.kind for event in roster.events()]
+    assert kinds.count(InteractionKind.MERGE) == 2
+    assert kinds.count(InteractionKind.CONSENT) == 16
