@@ -5,17 +5,14 @@ A subquery per node takes the newest few, so that a node with many actions costs
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from dealgraph.graph.embedded_values import as_json, keys_of, load_versions
+from dealgraph.graph.embedded_values import as_json, keys_of, load_versions, refs_of
 from dealgraph.graph.implied import edge_order, holds_within, signal_edges
 from dealgraph.graph.model import OPEN, Edge, EdgeKind, NodeKind, NodeRef
 from dealgraph.graph.schema import IMPLIED_BY_ACTION, IMPLIED_BY_SIGNAL
 from dealgraph.graph.store import EdgeQuery, emotion_id
-
-_Found = Iterator[tuple[NodeRef, Edge]]
-"""Edges, each beside the node that was asked for."""
 
 _NO_BOUND: Final = 1 << 62
 _NODE_KINDS: Final = {int(kind): kind for kind in NodeKind}
@@ -26,21 +23,35 @@ def find_edges(
     connection: sqlite3.Connection, refs: Sequence[NodeRef], query: EdgeQuery
 ) -> list[Edge]:
     """Answer `GraphStore.edges`."""
-    of_node: dict[NodeRef, list[Edge]] = {}
-    for ref, edge in _candidates(connection, refs, query):
-        other = edge.target if edge.source == ref else edge.source
-        if (
-            (query.edge_kinds is None or edge.kind in query.edge_kinds)
-            and (query.node_kinds is None or other.kind in query.node_kinds)
-            and holds_within(edge, query.since, query.before)
-        ):
-            of_node.setdefault(ref, []).append(edge)
-    chosen: set[Edge] = set()
-    for edges in of_node.values():
-        if len(edges) > query.limit_per_node:
-            edges.sort(key=edge_order)
-        chosen.update(edges[: query.limit_per_node])
-    return sorted(chosen, key=edge_order)
+    edges = _candidates(connection, refs, query)
+    if query.edge_kinds is not None:
+        edges = [edge for edge in edges if edge.kind in query.edge_kinds]
+    if query.since or query.before:
+        edges = [edge for edge in edges if holds_within(edge, query.since, query.before)]
+    edges.sort(key=edge_order)
+    return _newest(edges, refs, query)
+
+
+def _newest(edges: Sequence[Edge], refs: Iterable[NodeRef], query: EdgeQuery) -> list[Edge]:
+    """Return of sorted edges each once, as long as a node that it joins to a fit one has room for it."""
+    room = dict.fromkeys(refs, query.limit_per_node)
+    kinds = query.node_kinds
+    chosen: list[Edge] = []
+    last: Edge | None = None
+    for edge in edges:
+        if edge == last:  # found from both ends
+            continue
+        last = edge
+        source, target = edge.source, edge.target
+        out_of = room.get(source) if kinds is None or target.kind in kinds else None
+        into = room.get(target) if kinds is None or source.kind in kinds else None
+        if out_of:
+            room[source] = out_of - 1
+        if into and source != target:
+            room[target] = into - 1
+        if out_of or into:
+            chosen.append(edge)
+    return chosen
 
 
 def find_edges_between(
@@ -48,12 +59,12 @@ def find_edges_between(
 ) -> list[Edge]:
     """Answer `GraphStore.edges_between`."""
     wanted = set(refs)
+    keys = keys_of(connection, refs)
     actions = [ref.id for ref in refs if ref.kind is NodeKind.ACTION]
-    edges = list(_of_actions(connection, actions, as_of))
+    edges = _of_actions(connection, actions, as_of, keys)
     signals = {ref.id for ref in refs if ref.kind is NodeKind.DECISION_SIGNAL}
     for versions in load_versions(connection, signals, as_of).values():
         edges.extend(signal_edges(versions))
-    keys = keys_of(connection, refs)
     parameters = {"nodes": as_json(list(keys)), "as_of": as_of}
     for statement in (_BETWEEN_BY_SOURCE, _BETWEEN_BY_TARGET):
         for source, kind, target, *times in connection.execute(statement, parameters):
@@ -64,19 +75,25 @@ def find_edges_between(
 
 def _candidates(
     connection: sqlite3.Connection, refs: Sequence[NodeRef], query: EdgeQuery
-) -> _Found:
-    """Yield at least the edges that the query asks for, at most `limit_per_node` of each sort."""
+) -> list[Edge]:
+    """Return at least the edges that the query asks for, at most `limit_per_node` of each sort.
+
+    There may be others, and an edge may come from both of its ends.
+    """
     kinds = query.edge_kinds if query.edge_kinds is not None else frozenset(EdgeKind)
     keys = keys_of(connection, refs)
-    yield from _stored(connection, keys, query)
+    edges = _stored(connection, keys, query) if keys else []
     for kind, owner_kinds in _OWNERS.items():
         owned = {key: ref for key, ref in keys.items() if ref.kind in owner_kinds}
         if owned and kind in kinds and _allows(query, NodeKind.ACTION):
-            yield from _of_owners(connection, kind, owned, query)
+            edges += _of_owners(connection, kind, owned, query)
     if kinds & IMPLIED_BY_ACTION:
-        yield from _of_named_actions(connection, refs, query)
+        # The emotion of an action has the id of the action.
+        named = {ref.id for ref in refs if ref.kind in (NodeKind.ACTION, NodeKind.EMOTION)}
+        edges += _of_actions(connection, named, query.as_of, keys)
     if kinds & IMPLIED_BY_SIGNAL:
-        yield from _of_signals(connection, refs, query)
+        edges += _of_signals(connection, refs, query)
+    return edges
 
 
 def _allows(query: EdgeQuery, kind: NodeKind) -> bool:
@@ -93,7 +110,9 @@ def _parameters(keys: Iterable[int], query: EdgeQuery) -> dict[str, Any]:
     }
 
 
-def _stored(connection: sqlite3.Connection, keys: dict[int, NodeRef], query: EdgeQuery) -> _Found:
+def _stored(
+    connection: sqlite3.Connection, keys: Mapping[int, NodeRef], query: EdgeQuery
+) -> list[Edge]:
     parameters = _parameters(keys, query) | {
         "edge_kinds": as_json(
             [int(k) for k in (EdgeKind if query.edge_kinds is None else query.edge_kinds)]
@@ -102,11 +121,13 @@ def _stored(connection: sqlite3.Connection, keys: dict[int, NodeRef], query: Edg
             [int(k) for k in (NodeKind if query.node_kinds is None else query.node_kinds)]
         ),
     }
+    edges: list[Edge] = []
     for outward, statement in ((True, _STORED_OUT), (False, _STORED_IN)):
         for node, kind, other_kind, other_id, *times in connection.execute(statement, parameters):
             ref, other = keys[node], NodeRef(_NODE_KINDS[other_kind], other_id)
             ends = (ref, other) if outward else (other, ref)
-            yield ref, Edge(_EDGE_KINDS[kind], *ends, *times)
+            edges.append(Edge(_EDGE_KINDS[kind], *ends, *times))
+    return edges
 
 
 _OWNERS: Final = {
@@ -117,65 +138,66 @@ _OWNERS: Final = {
 
 
 def _of_owners(
-    connection: sqlite3.Connection, kind: EdgeKind, owned: dict[int, NodeRef], query: EdgeQuery
-) -> _Found:
-    """Yield the newest action edges of people, sessions or opportunities."""
-    rows = connection.execute(_OF_OWNER[kind], _parameters(owned, query))
-    for key, action, at, recalled_at, recorded_at in rows:
-        ref, other = owned[key], NodeRef(NodeKind.ACTION, action)
-        ends = (ref, other) if kind is EdgeKind.PERFORMED else (other, ref)
-        yield ref, Edge(kind, *ends, at, recalled_at or OPEN, recorded_at)
+    connection: sqlite3.Connection,
+    kind: EdgeKind,
+    owned: Mapping[int, NodeRef],
+    query: EdgeQuery,
+) -> list[Edge]:
+    """Return the newest action edges of people, sessions or opportunities."""
+    action, outward = NodeKind.ACTION, kind is EdgeKind.PERFORMED
+    return [
+        Edge(kind, owned[key], NodeRef(action, id_), at, recalled_at or OPEN, recorded_at)
+        if outward
+        else Edge(kind, NodeRef(action, id_), owned[key], at, recalled_at or OPEN, recorded_at)
+        for key, id_, at, recalled_at, recorded_at in connection.execute(
+            _OF_OWNER[kind], _parameters(owned, query)
+        )
+    ]
 
 
-def _of_named_actions(
-    connection: sqlite3.Connection, refs: Sequence[NodeRef], query: EdgeQuery
-) -> _Found:
-    """Yield the edges of the actions and emotions among `refs`."""
-    actions = [ref.id for ref in refs if ref.kind is NodeKind.ACTION]
-    for edge in _of_actions(connection, actions, query.as_of):
-        yield edge.target if edge.kind is EdgeKind.PERFORMED else edge.source, edge
-    emotions = [ref.id for ref in refs if ref.kind is NodeKind.EMOTION]
-    for edge in _of_actions(connection, emotions, query.as_of):
-        if edge.kind is EdgeKind.EXPRESSES:
-            yield edge.target, edge
-
-
-def _of_actions(connection: sqlite3.Connection, ids: Sequence[str], as_of: int) -> Iterator[Edge]:
+def _of_actions(
+    connection: sqlite3.Connection, ids: Collection[str], as_of: int, known: Mapping[int, NodeRef]
+) -> list[Edge]:
+    """Return the edges of actions, given nodes that may be at their ends."""
     if not ids:
-        return
-    rows = connection.execute(_ACTION_ENDS, {"ids": as_json(ids), "as_of": as_of})
-    for id_, at, recalled_at, recorded_at, opportunity, session, kind, actor, emotion in rows:
-        ref, times = NodeRef(NodeKind.ACTION, id_), (at, recalled_at or OPEN, recorded_at)
+        return []
+    rows = connection.execute(_ACTION_ENDS, {"ids": as_json(list(ids)), "as_of": as_of}).fetchall()
+    ends = {key for row in rows for key in row[:3] if key is not None}
+    nodes = {**known, **refs_of(connection, ends - known.keys())}
+    edges: list[Edge] = []
+    for opportunity, session, actor, id_, at, recalled_at, recorded_at, emotion in rows:
+        ref, until = NodeRef(NodeKind.ACTION, id_), recalled_at or OPEN
         if actor is not None:
-            yield Edge(EdgeKind.PERFORMED, NodeRef(_NODE_KINDS[kind], actor), ref, *times)
+            edges.append(Edge(EdgeKind.PERFORMED, nodes[actor], ref, at, until, recorded_at))
         if session is not None:
-            yield Edge(EdgeKind.PART_OF, ref, NodeRef(NodeKind.SESSION, session), *times)
+            edges.append(Edge(EdgeKind.PART_OF, ref, nodes[session], at, until, recorded_at))
         if opportunity is not None:
-            yield Edge(EdgeKind.ABOUT, ref, NodeRef(NodeKind.OPPORTUNITY, opportunity), *times)
+            edges.append(Edge(EdgeKind.ABOUT, ref, nodes[opportunity], at, until, recorded_at))
         if emotion:
             felt = NodeRef(NodeKind.EMOTION, emotion_id(id_))
-            yield Edge(EdgeKind.EXPRESSES, ref, felt, *times)
+            edges.append(Edge(EdgeKind.EXPRESSES, ref, felt, at, until, recorded_at))
+    return edges
 
 
 def _of_signals(
     connection: sqlite3.Connection, refs: Sequence[NodeRef], query: EdgeQuery
-) -> _Found:
-    """Yield the edges of signals that start or end at `refs`."""
-    wanted = set(refs)
+) -> list[Edge]:
+    """Return the edges of signals that start or end at `refs`, and others of these signals."""
     signals = {ref.id for ref in refs if ref.kind is NodeKind.DECISION_SIGNAL}
     for kind, statement in _SIGNALS_OF.items():
+        ids = [ref.id for ref in refs if ref.kind is kind]
+        if not ids:
+            continue
         parameters = {
-            "ids": as_json([ref.id for ref in refs if ref.kind is kind]),
+            "ids": as_json(ids),
             "before": query.before or _NO_BOUND,
             "as_of": query.as_of,
             # A lower bound of time leaves out retracted signals, which SQL cannot tell here.
             "limit": query.limit_per_node if not query.since else _NO_BOUND,
         }
         signals.update(id_ for (id_,) in connection.execute(statement, parameters))
-    for versions in load_versions(connection, signals, query.as_of).values():
-        for edge in signal_edges(versions):
-            for ref in {edge.source, edge.target} & wanted:
-                yield ref, edge
+    found = load_versions(connection, signals, query.as_of).values()
+    return [edge for versions in found for edge in signal_edges(versions)]
 
 
 FOLDED: Final = """
@@ -236,11 +258,8 @@ _OF_OWNER: Final = {
     EdgeKind.ABOUT: _OWNED.format(column="opportunity"),
 }
 _ACTION_ENDS: Final = """
-select a.id, a.at, r.at, a.recorded_at, o.id, s.id, p.kind, p.id, a.weight is not null
+select a.opportunity, a.session, a.actor, a.id, a.at, r.at, a.recorded_at, a.weight is not null
 from action a
-left join node o on o.key = a.opportunity
-left join node s on s.key = a.session
-left join node p on p.key = a.actor
 left join retraction r on r.action = a.id and r.recorded_at <= :as_of
 where a.id in (select value from json_each(:ids)) and a.recorded_at <= :as_of"""
 _NEWEST_SIGNALS: Final = """

@@ -15,22 +15,27 @@ _decode_action: Final = msgspec.msgpack.Decoder(Action).decode
 _decode_signal: Final = msgspec.msgpack.Decoder(DecisionSignal).decode
 
 
-def as_json(values: Sequence[str] | Sequence[int]) -> str:
+def as_json(values: Sequence[str] | Sequence[int] | Sequence[NodeRef]) -> str:
     """Return a list as one parameter for `json_each`."""
     return msgspec.json.encode(values).decode()
 
 
 def keys_of(connection: sqlite3.Connection, refs: Iterable[NodeRef]) -> dict[int, NodeRef]:
     """Return by their integers those of `refs` that are long-lived nodes and were ever named."""
-    by_kind: dict[NodeKind, list[str]] = {}
-    for ref in refs:
-        if ref.kind not in IMPLIED_NODES:
-            by_kind.setdefault(ref.kind, []).append(ref.id)
-    found: dict[int, NodeRef] = {}
-    for kind, ids in by_kind.items():
-        rows = connection.execute(_KEYS, (int(kind), as_json(ids)))
-        found.update((key, NodeRef(kind, id_)) for key, id_ in rows)
-    return found
+    named = [ref for ref in refs if ref.kind not in IMPLIED_NODES]
+    if not named:
+        return {}
+    rows = connection.execute(_KEYS, (as_json(named),))
+    return {key: NodeRef(_NODE_KINDS[kind], id_) for key, kind, id_ in rows}
+
+
+def refs_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, NodeRef]:
+    """Return the long-lived nodes that have these integers."""
+    asked = list(keys)
+    if not asked:
+        return {}
+    rows = connection.execute(_REFS, (as_json(asked),))
+    return {key: NodeRef(_NODE_KINDS[kind], id_) for key, kind, id_ in rows}
 
 
 def load_nodes(
@@ -41,8 +46,9 @@ def load_nodes(
     named = [ref.id for ref in refs if ref.kind in (NodeKind.ACTION, NodeKind.EMOTION)]
     actions = load_actions(connection, named, as_of) if named else {}
     signals = [ref.id for ref in refs if ref.kind is NodeKind.DECISION_SIGNAL]
-    versions = load_versions(connection, signals, as_of) if signals else {}
-    stored = _stored_nodes(connection, keys_of(connection, refs), as_of)
+    versions = load_versions(connection, signals, as_of)
+    keys = keys_of(connection, refs)
+    stored = _stored_nodes(connection, keys, as_of) if keys else {}
     for ref in refs:
         node = stored.get(ref)
         if ref.kind is NodeKind.DECISION_SIGNAL and ref.id in versions:
@@ -107,14 +113,20 @@ def load_versions(
 ) -> dict[str, list[DecisionSignal]]:
     """Return the known versions of signals, in order, for those of which any was known."""
     versions: dict[str, list[DecisionSignal]] = {}
-    for (body,) in connection.execute(_VERSIONS, (as_json(sorted(ids)), as_of)):
+    asked = sorted(ids)
+    if not asked:
+        return versions
+    for (body,) in connection.execute(_VERSIONS, (as_json(asked), as_of)):
         version = _decode_signal(body)
         versions.setdefault(version.id, []).append(version)
     return versions
 
 
+_NODE_KINDS: Final = {int(kind): kind for kind in NodeKind}
 _KEYS: Final = """
-select key, id from node where kind = ? and id in (select value from json_each(?))"""
+select n.key, n.kind, n.id from json_each(?) asked
+cross join node n on n.kind = asked.value ->> 0 and n.id = asked.value ->> 1"""
+_REFS: Final = "select key, kind, id from node where key in (select value from json_each(?))"
 _CLAIMS: Final = """
 select node, min(valid_from), min(recorded_at) from node_claim
 where node in (select value from json_each(?)) and recorded_at <= ? group by node"""

@@ -1,11 +1,14 @@
 """What an action or a decision signal implies: nodes and edges that nobody writes apart from it."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from dealgraph.graph.model import (
     OPEN,
     Action,
+    ActionKind,
+    Channel,
     DecisionSignal,
     Edge,
     EdgeKind,
@@ -13,7 +16,9 @@ from dealgraph.graph.model import (
     NodeKind,
     NodeRef,
     Role,
+    Side,
     SignalState,
+    Topic,
     topics_of,
 )
 from dealgraph.graph.schema import IMPLIED_BY_ACTION
@@ -23,12 +28,24 @@ STAGE: Final = "stage"
 """Attribute of a STAGE_CHANGE action that names the new stage."""
 
 
+# Looking up the name of a member of an enumeration costs more than all else of a node.
+_ACTION_KINDS: Final = {kind: kind.name.lower() for kind in ActionKind}
+_CHANNELS: Final = {channel: channel.name.lower() for channel in Channel}
+_SIDES: Final = {side: side.name.lower() for side in Side}
+_ROLES: Final = {role: role.name.lower() for role in Role} | {Role.UNKNOWN: ""}
+
+
+@lru_cache(1 << len(Topic))
+def _topics(bits: int) -> str:
+    return ",".join(topic.name.lower() for topic in topics_of(bits))
+
+
 def action_node(action: Action) -> Node:
     """Return an action as a node; facts that are empty are left out."""
     facts = {
-        "kind": action.kind.name.lower(),
-        "channel": action.channel.name.lower(),
-        "side": action.side.name.lower(),
+        "kind": _ACTION_KINDS[action.kind],
+        "channel": _CHANNELS[action.channel],
+        "side": _SIDES[action.side],
         "session": action.session,
         "opportunity": action.opportunity,
         "actor": action.actor.id if action.actor else "",
@@ -38,10 +55,10 @@ def action_node(action: Action) -> Node:
         "native_id": action.native_id,
         "text": action.text,
         "language": action.language,
-        "topics": ",".join(topic.name.lower() for topic in topics_of(action.topics)),
+        "topics": _topics(action.topics),
         "confidence": f"{action.confidence:.4f}" if action.confidence else "",
         "duration_ms": str(action.duration_ms) if action.duration_ms else "",
-        "role": action.role.name.lower() if action.role is not Role.UNKNOWN else "",
+        "role": _ROLES[action.role],
         "tagger": action.tagger,
         "target": action.target,
         "recalled_at": str(action.recalled_at) if action.recalled_at else "",
@@ -66,7 +83,7 @@ def person_facts(actions: Iterable[Action]) -> dict[str, str]:
         if action.speaker:
             facts.setdefault("name", action.speaker)
         if action.role is not Role.UNKNOWN:
-            facts.setdefault("role", action.role.name.lower())
+            facts.setdefault("role", _ROLES[action.role])
     return facts
 
 
