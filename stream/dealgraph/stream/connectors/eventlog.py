@@ -9,7 +9,7 @@ import msgspec
 from dealgraph.stream.connectors.connector import Options, Parsed
 from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mapping import Mapping
-from dealgraph.stream.connectors.raw import RecordError, provenance, rejected
+from dealgraph.stream.connectors.raw import RecordError, encode_json, provenance, rejected
 from dealgraph.stream.connectors.records import Record, read_kept, read_records
 from dealgraph.stream.connectors.statements import CHANNELS, consent_events
 from dealgraph.stream.connectors.templates import Item, lookup, plain_text
@@ -88,11 +88,13 @@ class _Reading:
         position = f"{self._name}:{row}.{number}"
         try:
             parent, values = _NESTED.decode(kept)
-        except msgspec.MsgspecError as msgspec_error:
-            error = RecordError(Reason.UNREADABLE, str(msgspec_error))
+            raw = encode_json(values)
+        except RecordError as error:
             return [self.refuse(error, kept, position)]
+        except (msgspec.MsgspecError, RecursionError) as cause:
+            return [self.refuse(RecordError(Reason.UNREADABLE, str(cause)), kept, position)]
         item = Item(values, self._stem, row, number, parent)
-        return [self._one(item, msgspec.json.encode(values), kept, position)]
+        return [self._one(item, raw, kept, position)]
 
     def refuse(self, error: RecordError, kept: bytes, position: str) -> Rejected:
         """Return a rejection; on the channel that the mapping states, when it is one for all."""
@@ -105,7 +107,7 @@ class _Reading:
         parent = {key: value for key, value in record.values.items() if not _is_nest(value)}
         for number, values in enumerate(found, 1):
             position = f"{self._name}:{record.row}.{number}"
-            raw, kept = msgspec.json.encode(values), msgspec.json.encode((parent, values))
+            raw, kept = encode_json(values), encode_json((parent, values))
             if not isinstance(values, dict):
                 error = RecordError(Reason.WRONG_TYPE, "the item is no JSON object")
                 yield self.refuse(error, kept, position)

@@ -243,6 +243,14 @@ def decode_json(raw: bytes | str) -> Any:
         raise RecordError(reason, str(error)) from error
 
 
+def encode_json(value: Any) -> bytes:
+    """Return a value that was decoded as JSON again. Raises RecordError (TOO_DEEP)."""
+    try:
+        return msgspec.json.encode(value)
+    except RecursionError as error:
+        raise RecordError(Reason.TOO_DEEP, "JSON nested too deep") from error
+
+
 def provenance(parser: str, version: str, raw: bytes, position: str) -> Provenance:
     """Return where an interaction came from, with the digest of its raw record."""
     return Provenance(parser, version, sha256(raw).hexdigest(), position)

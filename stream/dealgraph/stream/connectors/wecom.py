@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from dealgraph.graph.model import Channel, Side
@@ -20,6 +19,7 @@ from dealgraph.stream.connectors.raw import (
     RawFile,
     RecordError,
     decode_json,
+    encode_json,
     lines,
     provenance,
     rejected,
@@ -93,8 +93,16 @@ def _record(line: Line, position: str, options: Options) -> list[Interaction | R
         return _taken(value, line.raw, position, options)
     found: list[Interaction | Rejected] = []
     for message in pulled:
-        found += _taken(message, msgspec.json.encode(message), position, options)
+        found += _pulled(message, position, options)
     return found
+
+
+def _pulled(message: Any, position: str, options: Options) -> list[Interaction | Rejected]:
+    try:
+        raw = encode_json(message)
+    except RecordError as error:
+        return [rejected(_NAME, position, error, b"", Channel.CHAT)]
+    return _taken(message, raw, position, options)
 
 
 def _taken(

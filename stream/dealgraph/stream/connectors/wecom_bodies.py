@@ -7,10 +7,9 @@ type are the fields that hold words; all plain fields of a body become attribute
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
-from dealgraph.stream.connectors.raw import RecordError, decode_json
+from dealgraph.stream.connectors.raw import RecordError, decode_json, encode_json
 from dealgraph.stream.connectors.templates import plain_text
 from dealgraph.stream.interaction import Reason
 
@@ -60,7 +59,7 @@ def read_body(message: Mapping[str, Any], msgtype: str) -> Body:
     A type that is not known is kept as it came, in the attribute `raw`.
     """
     if msgtype not in _WORDS:
-        raw = msgspec.json.encode(message).decode()
+        raw = encode_json(message).decode()
         return Body("", {"msgtype": msgtype, "unknown_type": "true", "raw": raw[:MAX_ATTRIBUTE]})
     key = _BODY_KEYS.get(msgtype, msgtype)
     body = message.get(key)
