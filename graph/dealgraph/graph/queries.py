@@ -1,11 +1,12 @@
 """Questions that walk through the graph, asked of any store. Every step is one question to the port."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from dealgraph.graph.implied import holds_within
+from dealgraph.graph.implied import edge_order, holds_within
 from dealgraph.graph.model import Edge, EdgeKind, Node, NodeKind, NodeRef
 from dealgraph.graph.paths import find_paths
 from dealgraph.graph.schema import PERSONS
@@ -23,6 +24,8 @@ __all__ = [
 
 _MANY: Final = frozenset({NodeKind.ACTION, NodeKind.EMOTION})
 """Kinds that yield to others when there is no room for all."""
+
+_FEW: Final = frozenset(NodeKind) - _MANY
 
 _PASSED_PER_HOP: Final = 1000
 """How many nodes of kinds not asked for are walked through in one hop."""
@@ -115,6 +118,8 @@ class _Walk:
         self._shown: dict[NodeRef, Node] = {}
         self._met: set[NodeRef] = set()
         self._frontier: list[NodeRef] = []
+        self._edges: list[Edge] = []
+        self._explored: set[NodeRef] = set()
         self._truncated = False
 
     def start(self, node: Node) -> None:
@@ -128,15 +133,35 @@ class _Walk:
         """Go one hop further; return whether there is anything left to go to."""
         if self._truncated and len(self._shown) >= self._query.node_limit:
             return False
+        edges = self._look_around()
         newest: dict[NodeRef, int] = {}
-        for edge in self._store.edges(self._frontier, self._edge_query):
-            for end in (edge.source, edge.target):
-                if end not in self._met:
-                    newest[end] = max(newest.get(end, 0), edge.valid_from)
+        met = self._met
+        for edge in edges:  # the newest first
+            if edge.source not in met:
+                newest.setdefault(edge.source, edge.valid_from)
+            if edge.target not in met:
+                newest.setdefault(edge.target, edge.valid_from)
         nearest = sorted(newest, key=lambda end: (end.kind in _MANY, -newest[end], end))
         self._frontier = self._meet(nearest)
         self._frontier += self._meet(self._other_ids(self._frontier))
         return bool(self._frontier)
+
+    def _look_around(self) -> list[Edge]:
+        """Return the edges of the frontier, newest first; where there are too many, of each sort some."""
+        edges = self._store.edges(self._frontier, self._edge_query)
+        left = dict.fromkeys(self._frontier, self._edge_query.limit_per_node)
+        for edge in edges:
+            for end in (edge.source, edge.target):
+                if end in left:
+                    left[end] -= 1
+        crowded = [ref for ref, room in left.items() if room <= 0]
+        self._explored.update(left.keys() - crowded)
+        if crowded:
+            # Their newest edges may all be of actions, and hide the few that lead to the long-lived.
+            edges += self._store.edges(crowded, structs.replace(self._edge_query, node_kinds=_FEW))
+            edges.sort(key=edge_order)
+        self._edges += edges
+        return edges
 
     def _other_ids(self, refs: Iterable[NodeRef]) -> list[NodeRef]:
         people = [ref for ref in refs if ref.kind in PERSONS]
@@ -149,6 +174,8 @@ class _Walk:
         passed = [ref for ref in refs if not self._shows(ref)]
         room = self._query.node_limit - len(self._shown)
         self._truncated |= len(shown) > room or len(passed) > _PASSED_PER_HOP
+        if not refs:
+            return []
         found = self._store.nodes([*shown[:room], *passed[:_PASSED_PER_HOP]], self._query.as_of)
         self._shown.update((ref, found[ref]) for ref in shown if ref in found)
         self._met.update(found)
@@ -158,11 +185,19 @@ class _Walk:
         return self._query.node_kinds is None or ref.kind in self._query.node_kinds
 
     def result(self) -> Neighborhood:
-        """Return what was met, with the edges between."""
-        edges = self._store.edges_between(list(self._shown), self._query.as_of)
+        """Return what was met, with the edges between.
+
+        The walk has met all edges of the nodes explored, so only those between others are asked for.
+        """
+        shown = self._shown
+        others = [ref for ref in shown if ref not in self._explored]
+        more = self._store.edges_between(others, self._query.as_of) if others else []
+        edges = [edge for edge in self._edges if edge.source in shown and edge.target in shown]
+        edges += [edge for edge in more if self._walks(edge)]
+        edges.sort(key=edge_order)
         return Neighborhood(
-            nodes=tuple(self._shown.values()),
-            edges=tuple(edge for edge in edges if self._walks(edge)),
+            nodes=tuple(shown.values()),
+            edges=tuple(edge for edge, _ in groupby(edges)),
             truncated=self._truncated,
         )
 
