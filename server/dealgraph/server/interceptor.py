@@ -78,22 +78,25 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def _observed(self, call: tuple[str, str, str], context: Any) -> AsyncIterator[None]:
         self._metrics.call_started(call)
         begun = time.perf_counter()
-        code = grpc.StatusCode.OK
+
+        def ended(code: grpc.StatusCode) -> None:
+            self._metrics.call_handled(call, code, time.perf_counter() - begun)
+
         try:
             yield
         except (asyncio.CancelledError, GeneratorExit):
-            code = grpc.StatusCode.CANCELLED
+            ended(grpc.StatusCode.CANCELLED)
             raise
         except Exception as error:  # Whatever it is, the client gets a status with details.
             known = as_call_error(error)
             if known is None:
                 logs.fault("call_failed", error, method=call[2])
                 known = internal()
-            code = known.code
+            ended(known.code)
             details = known.status().SerializeToString()
-            await context.abort(code, known.message, ((DETAILS_KEY, details),))
-        finally:
-            self._metrics.call_handled(call, code, time.perf_counter() - begun)
+            await context.abort(known.code, known.message, ((DETAILS_KEY, details),))
+        else:
+            ended(grpc.StatusCode.OK)
 
 
 def seconds_left(context: Any, default: float) -> float:
