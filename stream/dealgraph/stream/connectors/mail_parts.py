@@ -10,7 +10,7 @@ from email.errors import HeaderParseError, MessageError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import compat32
+from email.policy import Compat32
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Final, TypeAlias
 
@@ -24,6 +24,7 @@ Mail: TypeAlias = "Message[str, str]"
 _MAX_HEADER: Final = 64 * 1024
 _MAX_WORD: Final = 4 * 1024
 _MAX_PARTS: Final = 500
+_MAX_DELIMITERS: Final = 20_000
 _MAX_DEPTH: Final = 40
 _FOLD: Final = re.compile(r"\r?\n[ \t]*")
 _ID: Final = re.compile(r"<([^<>\s]+)>")
@@ -31,10 +32,24 @@ _ADDRESS: Final = re.compile(r"[^\s:@\x00-\x1f]+@[^\s:@\x00-\x1f]+")
 _WIDER: Final = {"gb2312": "gb18030", "gbk": "gb18030", "gb_2312-80": "gb18030"}
 
 
+class _Bounded(Compat32):
+    """Cuts headers while they are read: their parameters are parsed in quadratic time."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        longest = _MAX_WORD if name.lower().startswith("content-") else _MAX_HEADER
+        return name, value[:longest]
+
+
+_BOUNDED: Final = _Bounded()
+
+
 def parse_mail(raw: bytes) -> Mail:
     """Return the mail. Raises RecordError when it is no mail, or is nested or split beyond bounds."""
+    if raw.count(b"\n--") > _MAX_DELIMITERS:
+        raise RecordError(Reason.TOO_LARGE, f"more than {_MAX_DELIMITERS} lines begin with --")
     try:
-        mail: Mail = BytesParser(policy=compat32).parsebytes(raw)
+        mail: Mail = BytesParser(policy=_BOUNDED).parsebytes(raw)
         count = sum(1 for _ in _leaves(mail, 0))
     except RecursionError as error:
         raise RecordError(Reason.TOO_DEEP, "parts nested too deep") from error

@@ -1,11 +1,12 @@
 """The words that the author of a mail wrote: without quoted mails, signature and HTML."""
 
+import html
 import re
-from html.parser import HTMLParser
 from itertools import islice
 from typing import Final
 
 _MAX_HTML: Final = 512 * 1024
+_MARK: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>|<[!?][^<>]*>")
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 _SPACE: Final = re.compile(r"[ \t\u3000]+")
 
@@ -32,24 +33,33 @@ def own_words(text: str) -> str:
     """Return the text without quoted lines, what follows a quoted mail's header, and the signature."""
     lines = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     kept: list[str] = []
+    wrapped = False
     for number, line in enumerate(lines):
+        if wrapped:
+            wrapped = False
+            continue
         if _SIGNATURE.match(line) or _DIVIDER.match(line) or _begins_header(lines, number):
             break
-        if _ATTRIBUTION.match(_joined(lines, number)):
-            if _quote_follows(lines, number):
-                continue  # answers may stand between and below the quoted lines
-            break
+        length = _attribution(lines, number)
+        if length:
+            if not _quote_follows(lines, number + length - 1):
+                break
+            wrapped = length == 2  # answers may stand between and below the quoted lines
+            continue
         if not _QUOTE.match(line):
             kept.append(line)
     return _BLANK_LINES.sub("\n\n", "\n".join(kept)).strip()
 
 
-def _joined(lines: list[str], number: int) -> str:
-    """Return the line, with the next one when it is the first half of a wrapped attribution."""
+def _attribution(lines: list[str], number: int) -> int:
+    """Return how many lines the attribution has that begins here: one, two when wrapped, else 0."""
     line = lines[number]
+    if line.endswith((":", "：")):
+        return 1 if _ATTRIBUTION.match(line[:600]) else 0
     following = lines[number + 1] if number + 1 < len(lines) else ""
-    wrapped = line.lstrip().startswith("On ") and following.endswith(("wrote:", "wrote："))
-    return f"{line} {following}"[:600] if wrapped else line[:600]
+    if not (line.lstrip().startswith("On ") and following.endswith(("wrote:", "wrote："))):
+        return 0
+    return 2 if _ATTRIBUTION.match(f"{line} {following}"[:600]) else 0
 
 
 def _quote_follows(lines: list[str], number: int) -> bool:
@@ -65,41 +75,41 @@ def _begins_header(lines: list[str], number: int) -> bool:
 
 
 def html_words(markup: str) -> str:
-    """Return the text of an HTML mail, without what it quotes. Only its head is read when it is long."""
-    reader = _HtmlText()
-    try:
-        reader.feed(markup[:_MAX_HTML])
-        reader.close()
-    except AssertionError:
-        pass  # the parser's answer to some broken declarations; the words before them are kept
-    return reader.text()
+    """Return the text of an HTML mail, without what it quotes. Only its head is read when it is long.
 
-
-class _HtmlText(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._pieces: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    The parser of the standard library needs quadratic time for marks that are never closed.
+    """
+    pieces: list[str] = []
+    silent, at = 0, 0
+    markup = _without_comments(markup[:_MAX_HTML])
+    for found in _MARK.finditer(markup):
+        if not silent:
+            pieces.append(_unescaped(markup[at : found.start()]))
+        at = found.end()
+        tag = (found[2] or "").lower()
+        if tag in _BLOCKS:
+            pieces.append("\n")
         if tag == "body":
-            self._silent = 0
-        if tag in _SILENT:
-            self._silent += 1
-        if tag in _BLOCKS:
-            self._pieces.append("\n")
+            silent = 0
+        elif tag in _SILENT:
+            silent = max(silent - 1, 0) if found[1] else silent + 1
+    if not silent:
+        pieces.append(_unescaped(markup[at:]))
+    lines = (_SPACE.sub(" ", line).strip() for line in "".join(pieces).split("\n"))
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT and self._silent:
-            self._silent -= 1
-        if tag in _BLOCKS:
-            self._pieces.append("\n")
 
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self._pieces.append(data.replace("\n", " "))
+def _without_comments(markup: str) -> str:
+    kept: list[str] = []
+    at = 0
+    while (start := markup.find("<!--", at)) >= 0:
+        kept.append(markup[at:start])
+        end = markup.find("-->", start + 2)
+        if end < 0:
+            return "".join(kept)
+        at = end + 3
+    return "".join(kept) + markup[at:]
 
-    def text(self) -> str:
-        words = "".join(self._pieces).replace("\xa0", " ")
-        lines = (_SPACE.sub(" ", line).strip() for line in words.split("\n"))
-        return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
+
+def _unescaped(words: str) -> str:
+    return html.unescape(words.replace("\n", " ")).replace("\xa0", " ")
