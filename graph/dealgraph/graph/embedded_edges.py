@@ -222,7 +222,7 @@ select near, kind, far_kind, far_id, valid_from, valid_to, recorded_at from (
     and n.kind in (select value from json_each(:node_kinds))
 ) where place <= :limit"""
 _NEAR: Final = """e.{near} in (select value from json_each(:nodes))
-    and e.kind in (select value from json_each(:edge_kinds))"""
+    and +e.kind in (select value from json_each(:edge_kinds))"""  # + : no search for each kind
 _STORED_OUT: Final = _STORED.format(
     near="source", far="target", folded=FOLDED.format(condition=_NEAR.format(near="source"))
 )
