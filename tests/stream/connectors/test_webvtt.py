@@ -174,3 +174,9 @@ def test_a_transcript_that_breaks_off_keeps_what_came_before(tmp_path: Path) -> 
     assert found[-1] is Reason.TRUNCATED
     assert set(found[:-1]) == {None}
     assert len(found) > 100
+
+
+@pytest.mark.parametrize("mark", ["<", "<v ", "<v.", "&", "(", "Li Na:", "<v" + " " * 100_000])
+def test_marks_that_are_never_closed_are_read_in_linear_time(tmp_path: Path, mark: str) -> None:
+    payload = mark * (400_000 // len(mark))  # takes hours where each is looked for to the end
+    assert len(spoken(tmp_path, payload)) == 1

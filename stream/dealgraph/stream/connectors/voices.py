@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-_VOICE: Final = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>", re.IGNORECASE)
-_TAG: Final = re.compile(r"<[^>]*>")
+# A mark holds no "<": so one that is never closed is not looked for to the end, again and again.
+_VOICE: Final = re.compile(r"<v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>", re.IGNORECASE)
+_TAG: Final = re.compile(r"<[^<>]*>")
 _COLON: Final = re.compile(r"([^:：<>.!?。！？,，\n]{1,60})[:：]\s*(?=\S)")
 _BRACKETS: Final = re.compile(r"[(（]([^()（）\n]{1,60})[)）][:：]?\s*(?=\S)")
 _SPACE: Final = re.compile(r"\s+")

@@ -1,0 +1,161 @@
+"""How fast the connectors read: records/s of generated files, beside a bare parse of the same files.
+
+Bare is what the standard library or msgspec does alone: rows of `csv`, values of JSON, lines, mails of
+`mailbox`. CPU time counts; the files lie in the page cache.
+"""
+
+import csv
+import json
+import mailbox
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from time import process_time
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from dealgraph.stream.connectors.connector import Options
+from dealgraph.stream.connectors.mapping import parse_mapping
+from dealgraph.stream.connectors.registry import connector
+from dealgraph.stream.connectors.roster import parse_roster
+from dealgraph.stream.interaction import Rejected
+
+NAME: Final = "parse"
+SUMMARY: Final = "raw file → interactions, records/s of each connector, beside a bare parse"
+
+_WORDS: Final = "The price is too high, when can you deliver the first part of it? "
+_MAPPING: Final = """
+kind: message
+channel: chat
+session: "{case}"
+opportunity: "{case}"
+native_id: "{id}"
+actor: {id: "{who}", side: customer}
+time: {from: "{at}"}
+text: "{text}"
+"""
+_ROSTER: Final = """
+rep: wecom:WangFang
+customer_domains: [acme.example]
+rep_domains: [seller.example]
+people: [{id: li@acme.example, side: customer, speakers: [Li Na]}]
+"""
+_START: Final = 1_772_415_000_000
+
+
+class _Format(Struct, frozen=True):
+    """A format: its connector, how a record is written, and the bare parse, which counts records."""
+
+    name: str
+    source: str
+    head: str
+    record: Callable[[int], str]
+    bare: Callable[[Path], int]
+    part: float = 1.0
+
+
+def _iso(number: int) -> str:
+    return datetime.fromtimestamp(_START // 1000 + number, UTC).isoformat()
+
+
+def _row(number: int) -> str:
+    return f'm{number},case-{number % 500},li,{_iso(number)},"{_WORDS}"\n'
+
+
+def _line(number: int) -> str:
+    row = {"id": f"m{number}", "case": f"case-{number % 500}", "who": "li", "at": _iso(number)}
+    return json.dumps(row | {"text": _WORDS}) + "\n"
+
+
+def _message(number: int) -> str:
+    message = {
+        "msgid": f"m{number}", "action": "send", "from": "wmLiNa", "tolist": ["WangFang"],
+        "roomid": "", "msgtime": _START + number, "msgtype": "text", "text": {"content": _WORDS},
+    }  # fmt: skip
+    return json.dumps(message) + "\n"
+
+
+def _cue(number: int) -> str:
+    hours, minutes, seconds = number // 3600, number // 60 % 60, number % 60
+    clock = f"{hours:02}:{minutes:02}:{seconds:02}"
+    return f"{clock}.000 --> {clock}.900\n<v Li Na>{_WORDS}</v>\n\n"
+
+
+def _mail(number: int) -> str:
+    sent = datetime.fromtimestamp(_START // 1000 + number, UTC)
+    return (
+        f"From li@acme.example {sent:%a %b %d %H:%M:%S %Y}\nFrom: Li Na <li@acme.example>\n"
+        f"To: Wang Fang <wang@seller.example>\nDate: {format_datetime(sent)}\n"
+        f"Message-ID: <m{number}@acme.example>\nSubject: Offer\n\n{_WORDS}\n\n"
+    )
+
+
+def _bare_csv(path: Path) -> int:
+    with path.open(newline="", encoding="utf-8") as file:
+        return sum(1 for _ in csv.DictReader(file))
+
+
+def _bare_json(path: Path) -> int:
+    decode = msgspec.json.decode
+    with path.open("rb") as file:
+        return sum(1 for line in file if decode(line))
+
+
+def _bare_cues(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for line in file if b"-->" in line)
+
+
+def _bare_mails(path: Path) -> int:
+    return sum(1 for mail in mailbox.mbox(path) if mail.keys())
+
+
+_FORMATS: Final = (
+    _Format("log.csv", "eventlog", "id,case,who,at,text\n", _row, _bare_csv),
+    _Format("log.jsonl", "eventlog", "", _line, _bare_json),
+    _Format("call.vtt", "webvtt", f"WEBVTT\n\nNOTE started {_iso(0)}\n\n", _cue, _bare_cues),
+    _Format("wecom.jsonl", "wecom", "", _message, _bare_json),
+    _Format("mails.mbox", "mail", "", _mail, _bare_mails, part=0.1),
+)
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Measure; `quick` reads 20 k records of each format (mails a tenth), otherwise 200 k."""
+    records = 20_000 if quick else 200_000
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            form.name: _measure(form, Path(folder) / form.name, int(records * form.part))
+            for form in _FORMATS
+        }
+
+
+def _measure(form: _Format, path: Path, records: int) -> dict[str, float]:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(form.head)
+        file.writelines(form.record(number) for number in range(records))
+    options = Options(roster=parse_roster(_ROSTER), mapping=parse_mapping(_MAPPING))
+    began = process_time()
+    interactions = rejected = 0
+    for step in connector(form.source).parse(path, options):
+        rejected += isinstance(step.item, Rejected)
+        interactions += 1
+    whole = process_time() - began
+    began = process_time()
+    bare = form.bare(path)
+    floor = process_time() - began
+    size = path.stat().st_size
+    path.unlink()
+    if (interactions, rejected, bare) != (records, 0, records):
+        raise RuntimeError(f"{form.name}: of {records} records {interactions} were read")
+    return {
+        "records": records,
+        "megabytes": round(size / 1e6, 1),
+        "records_per_second": round(records / whole),
+        "cpu_us_per_record": round(whole / records * 1e6, 2),
+        "bare_cpu_us_per_record": round(floor / records * 1e6, 2),
+        "cpu_times_bare": round(whole / floor, 1),
+    }
