@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dealgraph.graph.model import Channel, Role, Side
+from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mail_words import html_words
 from dealgraph.stream.connectors.registry import connector
 from dealgraph.stream.interaction import Interaction, InteractionKind, Person, Reason, Rejected
@@ -201,6 +202,11 @@ def test_a_maildir_is_read_file_by_file(tmp_path: Path) -> None:
         (tmp_path / folder / f"{number}.host:2,S").write_bytes(mail_bytes(number))
     items = taken(connector("mail").parse(tmp_path, KNOWN))
     assert [item.native_id for item in items] == [f"m{n}@acme.example" for n in (1, 2, 3)]
+
+
+def test_a_folder_that_is_no_maildir_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="neither cur nor new"):
+        list(connector("mail").parse(tmp_path, KNOWN))
 
 
 def _nested(depth: int) -> bytes:

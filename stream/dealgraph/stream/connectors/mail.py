@@ -12,6 +12,7 @@ from typing import Final
 
 from dealgraph.graph.model import Channel
 from dealgraph.stream.connectors.connector import Options, Parsed
+from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mail_parts import (
     Mail,
     addresses,
@@ -66,10 +67,10 @@ def _files(path: Path) -> list[Path]:
     """Return the file itself, or those of a maildir in the order of their names."""
     if not path.is_dir():
         return [path]
-    return sorted(
-        file for folder in (path / "cur", path / "new") if folder.is_dir()
-        for file in folder.iterdir() if file.is_file()
-    )  # fmt: skip
+    folders = [folder for folder in (path / "cur", path / "new") if folder.is_dir()]
+    if not folders:
+        raise SourceError(f"{path} is no maildir: it has neither cur nor new. Name mail files.")
+    return sorted(file for folder in folders for file in folder.iterdir() if file.is_file())
 
 
 class _Reading:
