@@ -64,6 +64,24 @@ def test_a_quote_that_is_never_closed_costs_one_row(tmp_path: Path) -> None:
     assert found == [None, Reason.TRUNCATED, *[None] * 898]
 
 
+def test_an_open_quote_before_a_line_that_is_too_long_costs_one_row(tmp_path: Path) -> None:
+    rows = [
+        csv_row(0),
+        csv_row(1, '"open'),
+        csv_row(2),
+        csv_row(3, "x" * (MAX_RECORD + 1)),
+        csv_row(4),
+    ]
+    found = reasons(read(tmp_path / "log.csv", "eventlog", csv_file(rows), STATED))
+    assert found == [None, Reason.TRUNCATED, None, Reason.TOO_LARGE, None]
+
+
+def test_an_open_quote_before_long_lines_costs_one_row(tmp_path: Path) -> None:
+    rows = [csv_row(0, '"open'), *(csv_row(n, "x" * 100_000) for n in range(1, 60))]
+    found = reasons(read(tmp_path / "log.csv", "eventlog", csv_file(rows), STATED))
+    assert found == [Reason.TRUNCATED, *[None] * 59]
+
+
 def test_rows_with_too_few_or_too_many_cells_are_refused(tmp_path: Path) -> None:
     content = csv_file([csv_row(1), "m2,case", csv_row(3) + ",more", csv_row(4)])
     found = reasons(read(tmp_path / "log.csv", "eventlog", content, STATED))

@@ -156,8 +156,10 @@ class _Feed:
 
     def row(self, cells: Sequence[str], error: RecordError | None) -> _Row:
         """Return the row that was read, and begin the next one."""
-        pulled, error = self._pulled, error or self._error
-        if self._starved:
+        pulled = self._pulled
+        is_open = self._starved or (error is not None and len(pulled) > 1)
+        error = error or self._error
+        if is_open:
             # A quote that is never closed costs its own line only: the others are read again.
             error = RecordError(Reason.TRUNCATED, "a quote is opened and never closed")
             self._again.extendleft(reversed(pulled[1:]))
