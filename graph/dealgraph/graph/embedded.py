@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from dealgraph.graph.embedded_edges import find_edges, find_edges_between
+from dealgraph.graph.embedded_ids import stored_ids
 from dealgraph.graph.embedded_scans import scan_edges, scan_nodes
 from dealgraph.graph.embedded_schema import EDGE_NOUNS, SCHEMA, VERSION
 from dealgraph.graph.embedded_summaries import (
@@ -127,8 +128,9 @@ class EmbeddedGraph:
     def pending_retractions(self) -> list[Retraction]:
         """Return the retractions whose action has not come yet, by id."""
         with self._database.reading() as connection:
-            rows = connection.execute(_PENDING_RETRACTIONS).fetchall()
-        return [Retraction(*row) for row in rows]
+            rows = connection.execute(_RETRACTIONS).fetchall()
+            stored = stored_ids(connection, [action for action, *_ in rows])
+        return [Retraction(*row) for row in rows if row[0] not in stored]
 
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
         """Return a decision signal as it was known."""
@@ -160,6 +162,4 @@ class EmbeddedGraph:
         self._database.close()
 
 
-_PENDING_RETRACTIONS: Final = """
-select action, at, recorded_at from retraction r
-where not exists (select 1 from action a where a.id = r.action) order by action"""
+_RETRACTIONS: Final = "select action, at, recorded_at from retraction order by action"

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from dealgraph.graph.embedded_ids import NAMED, named
 from dealgraph.graph.embedded_values import as_json, keys_of, load_versions, refs_of
 from dealgraph.graph.implied import edge_order, holds_within, signal_edges
 from dealgraph.graph.model import OPEN, Edge, EdgeKind, NodeKind, NodeRef
@@ -161,7 +162,7 @@ def _of_actions(
     """Return the edges of actions, given nodes that may be at their ends."""
     if not ids:
         return []
-    rows = connection.execute(_ACTION_ENDS, {"ids": as_json(list(ids)), "as_of": as_of}).fetchall()
+    rows = connection.execute(_ACTION_ENDS, named(ids) | {"as_of": as_of}).fetchall()
     ends = {key for row in rows for key in row[:3] if key is not None}
     nodes = {**known, **refs_of(connection, ends - known.keys())}
     edges: list[Edge] = []
@@ -257,11 +258,11 @@ _OF_OWNER: Final = {
     EdgeKind.PART_OF: _OWNED.format(column="session"),
     EdgeKind.ABOUT: _OWNED.format(column="opportunity"),
 }
-_ACTION_ENDS: Final = """
+_ACTION_ENDS: Final = f"""
 select a.opportunity, a.session, a.actor, a.id, a.at, r.at, a.recorded_at, a.weight is not null
 from action a
 left join retraction r on r.action = a.id and r.recorded_at <= :as_of
-where a.id in (select value from json_each(:ids)) and a.recorded_at <= :as_of"""
+where {NAMED} and a.recorded_at <= :as_of"""
 _NEWEST_SIGNALS: Final = """
 select id from (
   select id, row_number() over (partition by {column} order by min(at) desc, id) as place

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Format of the file. It rises when a table changes, or a field of a value stored as a body."""
 
 SCHEMA: Final = """
@@ -31,7 +31,12 @@ create table if not exists action (
   opportunity integer, session integer, actor integer, kind integer not null,
   role integer not null, named integer not null, valence real, weight real, body blob not null
 );
-create unique index if not exists action_by_id on action (id);
+create table if not exists fresh_id (
+  sum integer not null, key integer not null, primary key (sum, key)
+) without rowid;
+create table if not exists settled_id (
+  sum integer not null, key integer not null, primary key (sum, key)
+) without rowid;
 create index if not exists action_by_opportunity on action (opportunity, at);
 create index if not exists action_by_session on action (session, at);
 create index if not exists action_by_actor on action (actor, at, named, role);

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
+from dealgraph.graph.embedded_ids import NAMED, named
 from dealgraph.graph.implied import action_node, emotion_node, person_facts, signal_node
 from dealgraph.graph.model import Action, DecisionSignal, Node, NodeKind, NodeRef
 from dealgraph.graph.schema import IMPLIED_NODES, PERSONS
@@ -22,10 +23,10 @@ def as_json(values: Sequence[str] | Sequence[int] | Sequence[NodeRef]) -> str:
 
 def keys_of(connection: sqlite3.Connection, refs: Iterable[NodeRef]) -> dict[int, NodeRef]:
     """Return by their integers those of `refs` that are long-lived nodes and were ever named."""
-    named = [ref for ref in refs if ref.kind not in IMPLIED_NODES]
-    if not named:
+    asked = [ref for ref in refs if ref.kind not in IMPLIED_NODES]
+    if not asked:
         return {}
-    rows = connection.execute(_KEYS, (as_json(named),))
+    rows = connection.execute(_KEYS, (as_json(asked),))
     return {key: NodeRef(_NODE_KINDS[kind], id_) for key, kind, id_ in rows}
 
 
@@ -93,7 +94,7 @@ def load_actions(
     connection: sqlite3.Connection, ids: Sequence[str], as_of: int
 ) -> dict[str, Action]:
     """Return those of the actions that were known."""
-    rows = connection.execute(_ACTIONS, {"ids": as_json(ids), "as_of": as_of})
+    rows = connection.execute(_ACTIONS, named(ids) | {"as_of": as_of})
     return {action.id: action for action in actions_of(rows)}
 
 
@@ -144,10 +145,10 @@ _NEWEST: Final = """(
 _TOLD: Final = f"""
 select n.value, {_NEWEST.format(column="named")}, {_NEWEST.format(column="role")}
 from json_each(:nodes) n"""
-_ACTIONS: Final = """
+_ACTIONS: Final = f"""
 select a.body, r.at, r.recorded_at from action a
 left join retraction r on r.action = a.id and r.recorded_at <= :as_of
-where a.id in (select value from json_each(:ids)) and a.recorded_at <= :as_of"""
+where {NAMED} and a.recorded_at <= :as_of"""
 _VERSIONS: Final = """
 select body from signal where id in (select value from json_each(?)) and recorded_at <= ?
 order by id, recorded_at, key"""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
+from dealgraph.graph.embedded_ids import Ids, stored_ids
 from dealgraph.graph.embedded_known import Known, Run, covered, observe, remember
 from dealgraph.graph.embedded_schema import EDGE_NOUNS
 from dealgraph.graph.implied import signal_edges
@@ -24,10 +25,12 @@ class GraphWriter:
 
     def __init__(self) -> None:
         self._known = Known()
+        self._ids = Ids()
 
     def forget(self) -> None:
         """Drop what is known: written rows were taken back."""
         self._known.forget()
+        self._ids.forget()
 
     def write(self, connection: sqlite3.Connection, batch: GraphBatch) -> None:
         """Write a batch. Raises SchemaError; then, as after any error, the caller rolls back."""
@@ -95,10 +98,21 @@ class GraphWriter:
     ) -> None:
         if not actions:
             return
+        stored = stored_ids(connection, [action.id for action in actions])
+        new: dict[str, Action] = {}
+        for action in actions:
+            if action.id not in stored:
+                new.setdefault(action.id, action)
         before = connection.execute("select coalesce(max(key), 0) from action").fetchone()
+        keys = range(before[0] + 1, before[0] + 1 + len(new))
         connection.executemany(
-            _ADD_ACTION, [self._action_row(connection, action) for action in actions]
+            _ADD_ACTION,
+            [
+                (key, *self._action_row(connection, action))
+                for key, action in zip(keys, new.values(), strict=True)
+            ],
         )
+        self._ids.add(connection, zip(keys, new, strict=True))
         added = connection.execute(_COUNT_ACTIONS_AFTER, before).fetchone()
         tally.update(dict(zip(_ACTION_NOUNS, added, strict=True)))
 
@@ -204,8 +218,8 @@ on conflict (source, kind, target, recorded_at) do update
 set valid_from = min(valid_from, excluded.valid_from), valid_to = max(valid_to, excluded.valid_to)"""
 _ADD_ACTION: Final = """
 insert into action
-(id, at, recorded_at, opportunity, session, actor, kind, role, named, valence, weight, body)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing"""
+(key, id, at, recorded_at, opportunity, session, actor, kind, role, named, valence, weight, body)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _ADD_RETRACTION: Final = """
 insert into retraction (action, recorded_at, at) values (?, ?, ?)
 on conflict (action) do update set recorded_at = excluded.recorded_at, at = excluded.at

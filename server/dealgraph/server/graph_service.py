@@ -83,7 +83,7 @@ class GraphService(graph_service_pb2_grpc.GraphServiceServicer):
             hops=requests.limit("hops", request.hops, 2, _MOST_HOPS),
             since=since,
             before=before,
-            node_limit=requests.limit("node_limit", request.node_limit, 200, _MOST_NODES),
+            node_limit=requests.limit("node_limit", request.node_limit, 100, _MOST_NODES),
             node_kinds=requests.kinds("node_kinds", request.node_kinds, NodeKind),
             edge_kinds=requests.kinds("edge_kinds", request.edge_kinds, EdgeKind),
             as_of=requests.as_of(request.as_of_ms),

@@ -373,7 +373,7 @@ class GetNeighborhoodRequest(_message.Message):
     hops: _builtins.int
     """Number of steps, 1 to 4; 0 means 2."""
     node_limit: _builtins.int
-    """Most nodes; 0 means 200, at most 10,000. The newest actions are kept."""
+    """Most nodes; 0 means 100, at most 10,000. The newest actions are kept."""
     as_of_ms: _builtins.int
     """What was known at this time, in milliseconds since 1970 UTC; 0 means now."""
     @_builtins.property
