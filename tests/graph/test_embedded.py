@@ -1,16 +1,17 @@
 """What only the embedded graph promises: one commit with others, and nothing lost at a restart."""
 
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
-from dealgraph.graph import embedded_known
+from dealgraph.graph import embedded_ids, embedded_known
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.hash import graph_hash
 from dealgraph.graph.model import EdgeKind, NodeKind, NodeRef
 from dealgraph.graph.storage import Database
-from dealgraph.graph.store import EdgeQuery, GraphBatch
-from tests.support.graph_facts import ANNA, DEAL, make_edge, make_node, small_world
+from dealgraph.graph.store import EdgeQuery, GraphBatch, TimelineQuery
+from tests.support.graph_facts import ANNA, DEAL, make_action, make_edge, make_node, small_world
 
 _NOTES = "create table if not exists note (text text not null);"
 
@@ -94,4 +95,34 @@ def test_a_scan_sees_one_state_while_batches_come_in(tmp_path: Path) -> None:
     graph.apply(GraphBatch(nodes=[make_node(NodeRef(NodeKind.SESSION, "late"))]))
     seen += [node.ref for node in scan]
     assert seen == before
+    graph.close()
+
+
+def test_actions_are_found_and_known_again_wherever_their_ids_have_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_ids, "_FRESH", 4)
+    graph = EmbeddedGraph(tmp_path / "graph.db")
+    actions = [make_action(f"a{number}", number) for number in range(1, 12)]
+    for action in actions:
+        graph.apply(GraphBatch(actions=[action, action]))
+        with pytest.raises(_GivenUpError), graph.transaction():
+            graph.apply(GraphBatch(actions=[make_action("lost")]))
+            raise _GivenUpError
+    graph.apply(GraphBatch(actions=actions))
+    assert graph.actions([action.id for action in actions]) == {a.id: a for a in actions}
+    assert graph.timeline(DEAL, TimelineQuery()) == actions
+    assert graph.counts().nodes[NodeKind.ACTION] == len(actions)
+    graph.close()
+
+
+def test_ids_with_the_same_sum_are_told_apart(tmp_path: Path) -> None:
+    ids = ["plumless", "buckeroo"]
+    assert len({crc32(id_.encode()) for id_ in ids}) == 1
+    graph = EmbeddedGraph(tmp_path / "graph.db")
+    graph.apply(GraphBatch(actions=[make_action(ids[0])]))
+    assert set(graph.actions(ids)) == {ids[0]}
+    graph.apply(GraphBatch(actions=[make_action(id_) for id_ in ids]))
+    assert set(graph.actions(ids)) == set(ids)
+    assert graph.counts().nodes[NodeKind.ACTION] == 2
     graph.close()

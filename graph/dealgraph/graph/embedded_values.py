@@ -44,8 +44,8 @@ def load_nodes(
 ) -> dict[NodeRef, Node]:
     """Return those of `refs` that were known."""
     found: dict[NodeRef, Node] = {}
-    named = [ref.id for ref in refs if ref.kind in (NodeKind.ACTION, NodeKind.EMOTION)]
-    actions = load_actions(connection, named, as_of) if named else {}
+    acted = [ref.id for ref in refs if ref.kind in (NodeKind.ACTION, NodeKind.EMOTION)]
+    actions = load_actions(connection, acted, as_of) if acted else {}
     signals = [ref.id for ref in refs if ref.kind is NodeKind.DECISION_SIGNAL]
     versions = load_versions(connection, signals, as_of)
     keys = keys_of(connection, refs)
