@@ -1,9 +1,10 @@
 """The words that the author of a mail wrote: without quoted mails, signature and HTML."""
 
-import html
 import re
 from itertools import islice
 from typing import Final
+
+from dealgraph.stream.connectors.entities import unescaped
 
 _MAX_HTML: Final = 512 * 1024
 _MARK: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>|<[!?][^<>]*>")
@@ -84,7 +85,7 @@ def html_words(markup: str) -> str:
     markup = _without_comments(markup[:_MAX_HTML])
     for found in _MARK.finditer(markup):
         if not silent:
-            pieces.append(_unescaped(markup[at : found.start()]))
+            pieces.append(_plain(markup[at : found.start()]))
         at = found.end()
         tag = (found[2] or "").lower()
         if tag in _BLOCKS:
@@ -94,7 +95,7 @@ def html_words(markup: str) -> str:
         elif tag in _SILENT:
             silent = max(silent - 1, 0) if found[1] else silent + 1
     if not silent:
-        pieces.append(_unescaped(markup[at:]))
+        pieces.append(_plain(markup[at:]))
     lines = (_SPACE.sub(" ", line).strip() for line in "".join(pieces).split("\n"))
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
@@ -111,5 +112,5 @@ def _without_comments(markup: str) -> str:
     return "".join(kept) + markup[at:]
 
 
-def _unescaped(words: str) -> str:
-    return html.unescape(words.replace("\n", " ")).replace("\xa0", " ")
+def _plain(words: str) -> str:
+    return unescaped(words.replace("\n", " ")).replace("\xa0", " ")

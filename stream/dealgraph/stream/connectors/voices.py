@@ -5,10 +5,11 @@ colon or in brackets are a speaker when the roster knows them, or when they are 
 most four words that begin with a capital letter or are not of a script that has them.
 """
 
-import html
 import re
 from collections.abc import Callable
 from typing import Final
+
+from dealgraph.stream.connectors.entities import unescaped
 
 # A mark holds no "<": so one that is never closed is not looked for to the end, again and again.
 _VOICE: Final = re.compile(r"<v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>", re.IGNORECASE)
@@ -53,5 +54,5 @@ def _is_name(label: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    words = html.unescape(_TAG.sub("", text)).replace("\0", "\ufffd")
+    words = unescaped(_TAG.sub("", text)).replace("\0", "\ufffd")
     return _SPACE.sub(" ", words).strip()
