@@ -189,6 +189,37 @@ def test_a_dead_letter_is_taken_in_when_it_is_tried_again(tmp_path: Path) -> Non
         assert not server.client.ingest.ReplayDeadLetters(again).results
 
 
+def test_a_letter_that_needs_a_roster_or_mapping_stays_and_the_others_are_taken_in(
+    tmp_path: Path,
+) -> None:
+    recording = b"WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n<v Li>Hello.\n"
+    late = message(native_id="late", at=MONDAY + 10_000 * DAY)
+    with serving(tmp_path) as server:
+        records = [
+            pb.RejectedRecord(source=source, position="1", reason="UNREADABLE", payload=payload)
+            for source, payload in (("webvtt", recording), ("eventlog", b"{}"))
+        ]
+        server.client.publish(messages(late), records)
+    patient = settings(ingest={"max_clock_skew_seconds": 20_000 * 86_400})
+    with serving(tmp_path, patient) as server:
+        results = server.client.ingest.ReplayDeadLetters(pb.ReplayDeadLettersRequest()).results
+        assert sorted(outcomes(one.result for one in results)) == [
+            "ACCEPTED",
+            "REJECTED",
+            "REJECTED",
+        ]
+        for one in results:
+            if one.result.outcome == pb.PUBLISH_OUTCOME_REJECTED:
+                assert one.result.reason == "UNREADABLE"
+                assert "import its file again" in one.result.detail
+        letters = server.client.ingest.ListDeadLetters(pb.ListDeadLettersRequest()).dead_letters
+        assert {letter.source: letter.replayed for letter in letters} == {
+            "webvtt": False,
+            "eventlog": False,
+            "wecom": True,
+        }
+
+
 def test_replay_names_letters_or_describes_them_but_not_both(server: RunningServer) -> None:
     with pytest.raises(grpc.RpcError) as error:
         server.client.ingest.ReplayDeadLetters(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 import grpc
 
@@ -29,11 +30,17 @@ from dealgraph.server.timelines import Timelines
 from dealgraph.server.tokens import Tokens, key_for
 from dealgraph.stream import codec
 from dealgraph.stream.connectors.connector import Options
+from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.registry import connectors
 from dealgraph.stream.connectors.roster import Roster
 from dealgraph.stream.dead_letters import DeadLetters
-from dealgraph.stream.interaction import Interaction, Rejected
+from dealgraph.stream.interaction import Interaction, Reason, Rejected
 from dealgraph.stream.log import Topic
+
+_STATE_MORE: Final = (
+    "the record alone says too little: import its file again with the roster, the mapping or "
+    "the --started-at that belongs to it"
+)
 
 
 class Services:
@@ -117,8 +124,14 @@ class Services:
 
 
 def parse_raw(source: str, raw: bytes, position: str) -> Sequence[Interaction | Rejected]:
-    """Parse a raw record again, without a roster; return nothing for a source that is not shipped."""
+    """Parse a raw record again, without a roster; return nothing for a source that is not shipped.
+
+    A record that says too little without what its user states is answered with a rejection.
+    """
     connector = connectors().get(source)
     if connector is None:
         return []
-    return connector.parse_record(raw, position, Options(roster=Roster()))
+    try:
+        return connector.parse_record(raw, position, Options(roster=Roster()))
+    except SourceError:
+        return [Rejected(source, position, Reason.UNREADABLE, _STATE_MORE, raw)]
