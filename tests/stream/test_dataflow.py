@@ -18,7 +18,7 @@ from dealgraph.graph.model import (
     SignalState,
 )
 from dealgraph.graph.store import EdgeQuery, TimelineQuery
-from dealgraph.server.compose import Embedded, forget_graph
+from dealgraph.server.compose import Embedded, rebuilding
 from dealgraph.server.settings import DataflowSettings, Settings
 from dealgraph.stream.ingest import Outcome
 from dealgraph.stream.interaction import (
@@ -29,7 +29,8 @@ from dealgraph.stream.interaction import (
     Recall,
     action_id,
 )
-from tests.support.dealgraphs import alerts_of, opened, process
+from dealgraph.stream.meter import SilentMeter
+from tests.support.dealgraphs import NOW, alerts_of, opened, process
 from tests.support.interactions import utterance
 from tests.support.stories import delivery_story
 
@@ -101,10 +102,24 @@ def test_a_graph_made_anew_from_the_log_is_the_same_with_the_same_alerts(tmp_pat
     with opened(tmp_path) as dealgraph:
         process(dealgraph, shuffled)
         before = graph_hash(dealgraph.graph), alerts_of(dealgraph)
-    forget_graph(tmp_path)
-    with opened(tmp_path) as dealgraph:
+    with rebuilding(tmp_path, Settings(), lambda: NOW, SilentMeter()) as dealgraph:
+        assert alerts_of(dealgraph) == []
         dealgraph.runner.run_to_end()
+    with opened(tmp_path) as dealgraph:
         assert (graph_hash(dealgraph.graph), alerts_of(dealgraph)) == before
+
+
+def test_a_graph_that_cannot_be_made_anew_stays_as_it_was(tmp_path: Path) -> None:
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, STORY)
+        before = graph_hash(dealgraph.graph)
+    with (
+        pytest.raises(ZeroDivisionError),
+        rebuilding(tmp_path, Settings(), lambda: NOW, SilentMeter()),
+    ):
+        raise ZeroDivisionError
+    with opened(tmp_path) as dealgraph:
+        assert graph_hash(dealgraph.graph) == before
 
 
 def test_every_alert_has_a_path_to_its_source_actions(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import fcntl
 import os
 import tomllib
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -40,6 +40,8 @@ from dealgraph.stream.writer import Logs, Writer
 Clock = Callable[[], int]
 
 LOG_FORMAT: Final = 1
+_GRAPH: Final = "graph.db"
+_NEW_GRAPH: Final = "graph.new.db"
 _LOG_TOPICS: Final = tuple(topic for topic in Topic if topic is not Topic.ALERTS)
 
 
@@ -53,10 +55,18 @@ class Identity(Struct, frozen=True):
 class Embedded:
     """dealgraph in one process on one data directory: log, graph, ingest gate and dataflow."""
 
-    def __init__(self, directory: Path, settings: Settings, clock: Clock, meter: Meter) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Settings,
+        clock: Clock,
+        meter: Meter,
+        graph_file: str = _GRAPH,
+    ) -> None:
         self._resources = ExitStack()
         self._listeners: list[Callable[[], None]] = []
         self.directory = directory
+        self._graph_file = graph_file
         try:
             self._open(settings, clock, meter)
         except BaseException:
@@ -69,7 +79,7 @@ class Embedded:
         self.tenant = self.identity.tenant
         log_file = self._database("log.db", sqlite_log.SCHEMA, LOG_FORMAT, durable=True)
         graph_file = self._database(
-            "graph.db",
+            self._graph_file,
             EmbeddedGraph.SCHEMA + sqlite_log.SCHEMA,
             EmbeddedGraph.VERSION,
             durable=False,
@@ -132,11 +142,26 @@ def open_embedded(directory: Path, settings: Settings, clock: Clock, meter: Mete
     return Embedded(directory, settings, clock, meter)
 
 
-def forget_graph(directory: Path) -> None:
-    """Remove the graph of a data directory; the next dataflow makes it anew from the log."""
+@contextmanager
+def rebuilding(
+    directory: Path, settings: Settings, clock: Clock, meter: Meter
+) -> Iterator[Embedded]:
+    """Open a data directory with an empty graph, which replaces the old one when the block ends well."""
     with _locked(directory):
-        for name in ("graph.db", "graph.db-wal", "graph.db-shm"):
-            (directory / name).unlink(missing_ok=True)
+        _remove(directory, _NEW_GRAPH)
+    embedded = Embedded(directory, settings, clock, meter, _NEW_GRAPH)
+    try:
+        yield embedded
+    finally:
+        embedded.close()
+    with _locked(directory):
+        _remove(directory, _GRAPH)
+        (directory / _NEW_GRAPH).replace(directory / _GRAPH)
+
+
+def _remove(directory: Path, database: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        (directory / f"{database}{suffix}").unlink(missing_ok=True)
 
 
 def _locked(directory: Path) -> IO[str]:

@@ -83,7 +83,7 @@ def _show_left_out(out: Console, recap: Recap) -> None:
     for letter in recap.dead_letters:
         out.print(
             f"Could not be read: {letter.position}, the record {in_words(letter.reason)}. "
-            "It is kept as a dead letter, to be tried again after a fix.",
+            "It is kept as a dead letter. Correct the file and import it again: nothing is doubled.",
             markup=False,
         )
     out.print()

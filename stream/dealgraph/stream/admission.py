@@ -108,6 +108,8 @@ class Admission:
     def _recall(self, received: Received, detail: Recall) -> list[Admitted]:
         """Route a recall to the state of its target, or remember it until the target comes."""
         own = self._consent(received)
+        if not isinstance(own, Consented):
+            return [own]
         source = received.interaction.source
         target = action_id(source, detail.native_id, detail.part)
         record = self._log.find(Topic.INTERACTIONS, [target]).get(target)
@@ -116,7 +118,7 @@ class Admission:
             self._awaited[target] = min(at, self._awaited.get(target, at))
             return [own]
         recalled = codec.interaction_from_record(record.body)
-        if isinstance(recalled, Rejected) or not isinstance(own, Consented):
+        if isinstance(recalled, Rejected):
             return [own]
         place = replace(received.place, parts=2)
         own = replace(own, place=place)

@@ -67,8 +67,10 @@ def build(source: Source[Received | Passed], parts: Parts) -> Dataflow:
     tagged = op.flat_map_batch("tag", admitted, lambda batch: _tag(parts, batch))
     keyed = op.flat_map_batch("key", tagged, lambda batch: _key(names, batch))
 
+    running: list[Shard] = []
+
     def start(_resume: None) -> _ShardLogic:
-        return _ShardLogic(parts, aliases)
+        return _ShardLogic(parts, aliases, running)
 
     outcomes = op.stateful_batch("signal", keyed, start)
     op.output("write", outcomes, _WriterSink(parts.writer))
@@ -110,8 +112,16 @@ def _tag_one(tagger: Tagger, item: Consented) -> Tagged | Passed:
             )
         except Exception as error:
             return Passed(item.place, poisoned(interaction, error, "its text was tagged"))
-    tags = settle_kind(interaction, tags)
-    return Tagged(item.place, item.id, interaction, item.actor, item.rep, tags, item.recalled_at)
+    return Tagged(
+        item.place,
+        item.id,
+        interaction,
+        item.actor,
+        item.rep,
+        settle_kind(interaction, tags),
+        tagger.version if interaction.text else "",
+        item.recalled_at,
+    )
 
 
 def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, _Keyed]]:
@@ -129,9 +139,14 @@ def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, _
 
 
 class _ShardLogic(StatefulBatchLogic[_Keyed, Outcome, None]):
-    """Runs a shard inside Bytewax."""
+    """Runs a shard inside Bytewax; `running` holds all shards of the flow, to count their keys."""
 
-    def __init__(self, parts: Parts, aliases: Sequence[tuple[NodeRef, NodeRef]]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        aliases: Sequence[tuple[NodeRef, NodeRef]],
+        running: list[Shard],
+    ) -> None:
         self._shard = Shard(
             parts.shards,
             parts.rules,
@@ -140,12 +155,15 @@ class _ShardLogic(StatefulBatchLogic[_Keyed, Outcome, None]):
             parts.hot_actions // parts.shards,
         )
         self._shard.rename(aliases)
+        self._running = running
+        running.append(self._shard)
         self._meter = parts.meter
 
     def on_batch(self, values: list[_Keyed]) -> tuple[Iterable[Outcome], bool]:
         started = perf_counter()
         outcomes = [self._shard.take(value) for value in values]
         self._meter.stage("signal", perf_counter() - started)
+        self._meter.state_keys("signal", sum(len(shard) for shard in self._running))
         return outcomes, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> None:

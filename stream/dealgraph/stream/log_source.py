@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from time import perf_counter
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
@@ -88,6 +89,7 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
             raise StopIteration
         if self._log.end(Topic.INTERACTIONS) <= self._position:
             return []
+        started = perf_counter()
         records = self._log.read(Topic.INTERACTIONS, self._position, self._batch)
         if not records:
             return []
@@ -96,6 +98,7 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
             decode(record, sequence) for sequence, record in enumerate(records, self._sequence)
         ]
         self._sequence += len(records)
+        self._meter.stage("parse", perf_counter() - started)
         self._measure(records[-1], received)
         return received
 

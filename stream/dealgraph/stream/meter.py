@@ -25,7 +25,7 @@ class Meter(Protocol):
         ...
 
     def stage(self, stage: str, seconds: float) -> None:
-        """Note how long a batch spent in a stage: parse, tag, signal or graph."""
+        """Note how long a batch spent in a stage: parse, admit, tag, signal or graph."""
         ...
 
     def signalled(self, kind: SignalKind, state: SignalState) -> None:

@@ -84,6 +84,7 @@ def action_of(tagged: Tagged) -> Action:
         emotion=tags.emotion,
         duration_ms=interaction.duration_ms,
         role=actor.role,
+        tagger=tagged.tagger,
         target=target,
         attributes=attributes,
     )

@@ -90,9 +90,16 @@ class Shard:
             return self._take_tagged(part)
         if isinstance(part, Passed):
             return Outcome(part.place, rejected=part.rejected)
-        if isinstance(part, TakenBack):
-            return self._take_back(part)
-        return self._merge(part)
+        try:
+            return self._take_back(part) if isinstance(part, TakenBack) else self._merge(part)
+        except StorageError:
+            raise
+        except Exception:
+            # The graph still notes the recall or the merge; states are loaded anew from it.
+            for key in list(self._states):
+                self._forget(key)
+            interaction = part.interaction if isinstance(part, Merged) and not part.shard else None
+            return Outcome(part.place, interaction)
 
     def _take_tagged(self, tagged: Tagged) -> Outcome:
         try:

@@ -54,7 +54,7 @@ class Consented(Struct, frozen=True, gc=False):
 
 
 class Tagged(Struct, frozen=True, gc=False):
-    """An interaction with its tags."""
+    """An interaction with its tags; `tagger` is the version of the tagger, empty without words."""
 
     place: Place
     id: str
@@ -62,6 +62,7 @@ class Tagged(Struct, frozen=True, gc=False):
     actor: NodeRef | None
     rep: NodeRef | None
     tags: Tags
+    tagger: str
     recalled_at: int
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Final
 
 from msgspec import Struct
@@ -80,6 +81,7 @@ class Writer:
             self._commit(ready)
 
     def _commit(self, ready: list[Outcome]) -> None:
+        started = perf_counter()
         for outcome in ready:
             self._projection.add(outcome)
         position = ready[-1].place.offset
@@ -90,6 +92,7 @@ class Writer:
             self._graph.apply(batch)
             if alerts:
                 self._logs.alerts.append(Topic.ALERTS, [_record(alert) for alert in alerts])
+        self._meter.stage("graph", perf_counter() - started)
         self._committed = self._next - 1
         with self._changed:
             self._position = position

@@ -9,7 +9,7 @@ from dealgraph.graph.hash import graph_hash
 from dealgraph.server.cli.building import build_graph
 from dealgraph.server.cli.clock import now_ms
 from dealgraph.server.cli.command import FILE, FOLDER, Command, CommandError
-from dealgraph.server.compose import forget_graph, open_embedded
+from dealgraph.server.compose import rebuilding
 from dealgraph.server.settings import load
 from dealgraph.stream.meter import SilentMeter
 
@@ -18,7 +18,8 @@ Make the graph of a data directory anew from its log, and print the graph hash.
 
 The same log and settings always give the same graph and so the same hash, on any machine. Use it after a new
 version of the rules, after damage to graph.db, or to check that a copy is whole. What people decided
-about alerts is kept. Stop the server on that directory first.
+about alerts is kept. The graph that was there stays until the new one is whole. Stop the server on that
+directory first.
 """
 
 
@@ -36,11 +37,8 @@ def COMMAND(data: Path, file: Path | None) -> int:  # noqa: N802
             f"{data} holds no log. Name the directory that `serve` or `import` filled."
         )
     settings = load(file)
-    forget_graph(data)
-    embedded = open_embedded(data, settings, now_ms, SilentMeter())
-    try:
+    with rebuilding(data, settings, now_ms, SilentMeter()) as embedded:
         build_graph(embedded)
-        click.echo(graph_hash(embedded.graph))
-    finally:
-        embedded.close()
+        found = graph_hash(embedded.graph)
+    click.echo(found)
     return 0
