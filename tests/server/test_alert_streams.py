@@ -1,5 +1,6 @@
 """Streams of alerts: each once and in order through any break, and never a silent loss."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from itertools import islice
@@ -14,7 +15,9 @@ from google.rpc import error_details_pb2
 
 from dealgraph.api.v1 import alert_pb2
 from dealgraph.api.v1 import alert_service_pb2 as pb
+from dealgraph.server.alert_hub import Beat, Entry, Gap
 from dealgraph.server.client import Client
+from dealgraph.server.tokens import ResumePoint
 from dealgraph.stream.log import Topic
 from tests.support.server import (
     TIMEOUT,
@@ -103,8 +106,14 @@ def test_a_filter_lets_through_only_what_is_asked_for(server: RunningServer) -> 
     assert by_session[0].opportunity_id == "deal-5"
     by_customer = taken(stream(server, earliest(), customer_ids=["deal-6-customer"]), 1)
     assert by_customer[0].opportunity_id == "deal-6"
-    by_rep = taken(stream(server, earliest(), rep_ids=["wecom:rep-1"]), 1)
-    assert by_rep[0].opportunity_id == "deal-0"
+
+
+@pytest.mark.parametrize("rep", ["wecom:rep-1", "rep-1"])
+def test_a_rep_is_named_with_or_without_the_namespace_of_the_id(
+    server: RunningServer, rep: str
+) -> None:
+    (alert,) = taken(stream(server, earliest(), rep_ids=["nobody", rep]), 1)
+    assert (alert.opportunity_id, alert.rep_id) == ("deal-0", "wecom:rep-1")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +201,25 @@ def test_a_reader_that_is_too_slow_is_told_of_the_gap_and_the_others_are_not(
         assert [one.id for one in again] == logged(server)[-gap.count - 1 :]
         assert server.metric("dealgraph_alert_stream_gaps_total") == 1
         pull.close()
+
+
+def test_history_is_given_whole_however_much_comes_while_it_is_read(tmp_path: Path) -> None:
+    with serving(tmp_path, settings(alerts={"backlog_limit": 3, "ring": 4})) as server:
+        raise_alerts(server, 0, 5)
+        hub = server.server.services.hub
+        items = hub.follow(ResumePoint(0, ""), lambda alert: True, TIMEOUT)
+
+        async def following() -> Entry | Gap | Beat:
+            await hub.catch_up()
+            return await anext(items)
+
+        def take() -> Entry | Gap | Beat:
+            return asyncio.run_coroutine_threadsafe(following(), server.loop).result(TIMEOUT)
+
+        assert isinstance(take(), Beat)
+        raise_alerts(server, 5, 5)
+        found = [take() for _ in range(5)]
+        assert [item.alert.id for item in found if isinstance(item, Entry)] == logged(server)[:5]
 
 
 class Pull:

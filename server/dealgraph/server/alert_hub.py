@@ -194,7 +194,9 @@ class AlertHub:
     def _gap(self, cursor: ResumePoint, history: int) -> Gap | None:
         if cursor.offset < self._first - 1:
             return Gap(cursor, ResumePoint(self._first - 1, ""), "alerts were trimmed")
-        if self._newest.offset - max(cursor.offset, history) > self._backlog_limit:
+        if cursor.offset < history:
+            return None
+        if self._newest.offset - cursor.offset > self._backlog_limit:
             return Gap(cursor, self._newest, "client too slow")
         return None
 

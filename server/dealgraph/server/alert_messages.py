@@ -81,7 +81,7 @@ def wanted(asked: alert_service_pb2.AlertFilter) -> Callable[[Alert], bool]:
         return (
             (not opportunities or signal.opportunity in opportunities)
             and (not customers or signal.customer in customers)
-            and (not reps or signal.rep in reps)
+            and (not reps or signal.rep in reps or signal.rep.partition(":")[2] in reps)
             and (not sessions or signal.session in sessions)
             and (not kinds or signal.kind in kinds)
             and signal.severity >= severity

@@ -64,7 +64,7 @@ class AlertFilter(_message.Message):
 
     @_builtins.property
     def rep_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Reps."""
+        """Reps: the id as alerts carry it ("chat:wang"), or what follows its first colon ("wang")."""
 
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
