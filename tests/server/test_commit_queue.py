@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,10 +14,15 @@ import pytest
 from dealgraph.graph.storage import StorageFullError
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.errors import CallError, invalid
+from dealgraph.stream.log import Appended, Topic
+from dealgraph.stream.receipts import Outcome
+from tests.support.dealgraphs import opened
+from tests.support.interactions import utterance, voice_grants
+from tests.support.logs import open_log, record
 
 
 class Commits:
-    """A storage that counts commits and can be held or broken."""
+    """A storage that counts commits and can be held or broken. Inner transactions join the outer."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -23,14 +30,22 @@ class Commits:
         self.entered = threading.Event()
         self.sizes: list[int] = []
         self.writes = 0
+        self.inside = False
         self.full = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        if self.inside:
+            yield
+            return
         self.entered.set()
         assert self.open.wait(30)
         before = self.writes
-        yield
+        self.inside = True
+        try:
+            yield
+        finally:
+            self.inside = False
         if self.full:
             raise StorageFullError("no room")
         self.sizes.append(self.writes - before)
@@ -103,6 +118,63 @@ def test_a_refused_write_does_not_hinder_the_others() -> None:
     with_queue(test)
 
 
+def test_a_write_that_fails_is_taken_back_alone_and_only_its_caller_is_told(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        def fail() -> None:
+            log.append(Topic.INTERACTIONS, [record("half")])
+            raise ZeroDivisionError
+
+        writes = [
+            queue.submit(partial(log.append, Topic.INTERACTIONS, [record("one")])),
+            queue.submit(fail),
+            queue.submit(partial(log.append, Topic.INTERACTIONS, [record("two")])),
+        ]
+        # Held by this thread, the log makes the writes wait together.
+        with log.transaction(Topic.INTERACTIONS):
+            answers = asyncio.gather(*writes, return_exceptions=True)
+            await asyncio.sleep(0)
+        one, failed, two = await answers
+        assert one == two == [Appended.STORED]
+        assert isinstance(failed, ZeroDivisionError)
+        assert [kept.id for kept in log.read(Topic.INTERACTIONS, 0, 10)] == ["one", "two"]
+
+    log = open_log(tmp_path)
+    queue = CommitQueue(lambda: log.transaction(Topic.INTERACTIONS), waiting=10, per_commit=10)
+    try:
+        asyncio.run(test())
+    finally:
+        queue.close()
+        log.close()
+
+
+def test_consent_of_a_write_that_was_taken_back_does_not_hold_for_the_next(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as dealgraph:
+        gate, log = dealgraph.gate, dealgraph.log
+
+        def fail() -> None:
+            assert gate.publish(voice_grants())[0].outcome is Outcome.ACCEPTED
+            raise ZeroDivisionError
+
+        async def test() -> None:
+            failed = asyncio.create_task(queue.submit(fail))
+            spoken = asyncio.create_task(queue.submit(lambda: gate.publish([utterance()])))
+            with pytest.raises(ZeroDivisionError):
+                await failed
+            assert (await spoken)[0].reason == "NO_CONSENT"
+            granted = await queue.submit(lambda: gate.publish([*voice_grants(), utterance()]))
+            assert {receipt.outcome for receipt in granted} == {Outcome.ACCEPTED}
+
+        queue = CommitQueue(lambda: log.transaction(Topic.INTERACTIONS), waiting=10, per_commit=10)
+        try:
+            asyncio.run(test())
+        finally:
+            queue.close()
+
+
 def test_when_the_commit_fails_all_its_callers_are_told_and_later_writes_go_on() -> None:
     async def test(queue: CommitQueue, commits: Commits) -> None:
         tasks = await held(queue, commits, 3)
@@ -150,3 +222,30 @@ def test_a_closed_queue_finishes_what_waits_and_takes_no_more() -> None:
         assert refused.value.code is grpc.StatusCode.UNAVAILABLE
 
     with_queue(test)
+
+
+class ClosingLoop(asyncio.SelectorEventLoop):
+    """An event loop in which the queue is closed just as a write is made for it."""
+
+    queue: CommitQueue | None = None
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        queue, self.queue = self.queue, None
+        if queue is not None:
+            queue.close()
+        return super().create_future()
+
+
+def test_a_write_that_comes_while_the_queue_closes_is_answered() -> None:
+    commits = Commits()
+    queue = CommitQueue(commits.transaction, waiting=10, per_commit=10)
+    loop = ClosingLoop()
+
+    async def test() -> None:
+        loop.queue = queue
+        async with asyncio.timeout(30):
+            with pytest.raises(CallError):
+                await queue.submit(commits.write)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(test())

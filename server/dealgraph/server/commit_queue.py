@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from dealgraph.graph.storage import StorageError
 from dealgraph.server import logs
-from dealgraph.server.errors import CallError, stopping, too_busy
+from dealgraph.server.errors import stopping, too_busy
 
 Result = TypeVar("Result")
 
@@ -40,8 +41,9 @@ class _Write:
 class CommitQueue:
     """Runs writes in order in one thread, up to `per_commit` in one `transaction`.
 
-    A write may raise CallError to be refused: it must then have written nothing, and the others
-    of its commit go on. Any other error undoes the whole commit and goes to all callers in it.
+    Each write has an inner `transaction` of its own: one that raises is taken back alone, its caller
+    is told, and the others of its commit go on. But a StorageError, of a write or of the commit,
+    undoes the whole commit and goes to all callers in it.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class CommitQueue:
         self._per_commit = per_commit
         self._queue: queue.Queue[_Write | None] = queue.Queue(waiting)
         self._closed = False
+        self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="commits", daemon=True)
         self._thread.start()
         self.commits = 0
@@ -64,20 +67,22 @@ class CommitQueue:
 
         Raises CallError when too many wait or the queue was closed, and what the commit raised.
         """
-        if self._closed:
-            raise stopping()
         write = _Write(work, asyncio.get_running_loop())
-        try:
-            self._queue.put_nowait(write)
-        except queue.Full:
-            raise too_busy("writes") from None
+        with self._closing:  # Nothing may come behind the end that `close` puts in.
+            if self._closed:
+                raise stopping()
+            try:
+                self._queue.put_nowait(write)
+            except queue.Full:
+                raise too_busy("writes") from None
         result: Result = await write.answer
         return result
 
     def close(self) -> None:
         """Finish what waits, then stop."""
-        if not self._closed:
-            self._closed = True
+        with self._closing:
+            first, self._closed = not self._closed, True
+        if first:
             self._queue.put(None)
         self._thread.join()
 
@@ -115,6 +120,9 @@ class CommitQueue:
 
     def _work(self, write: _Write) -> None:
         try:
-            write.result = write.work()
-        except CallError as refusal:
-            write.error = refusal
+            with self._transaction():
+                write.result = write.work()
+        except StorageError:
+            raise  # SQLite may have taken back more than this write, for example on a full disk.
+        except Exception as error:  # Its caller raises it; the others are not concerned.
+            write.error = error
