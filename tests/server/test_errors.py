@@ -1,6 +1,7 @@
 """Errors after AIP-193: a code, a reason, what to do, and never a word of the request."""
 
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,7 +17,7 @@ from dealgraph.graph.storage import (
     StorageLockedError,
 )
 from dealgraph.server.errors import as_call_error, reason_of
-from tests.support.server import RunningServer, detail_of, serving
+from tests.support.server import TIMEOUT, RunningServer, detail_of, serving
 from tests.support.server import reason_of as reason_at_client
 
 CANARY = "Li Wei li@acme.example"
@@ -96,3 +97,23 @@ def test_when_the_disk_is_full_publish_says_when_to_try_again_and_stores_nothing
         assert error.value.code() is Code.RESOURCE_EXHAUSTED
         assert detail_of(error.value, error_details_pb2.RetryInfo).retry_delay.seconds == 30
         server.client.ingest.Publish(ingest_service_pb2.PublishRequest())
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "GraphService/GetNode",
+        "IngestService/Publish",
+        "IngestService/PublishStream",
+        "AlertService/StreamAlerts",
+        "AlertService/PullAlerts",
+        "LiveSessionService/Converse",
+    ],
+)
+def test_bytes_that_are_no_message_are_an_invalid_argument(tmp_path: Path, method: str) -> None:
+    with serving(tmp_path) as server:
+        call: Any = server.channel.stream_stream(f"/dealgraph.api.v1.{method}")
+        with pytest.raises(grpc.RpcError) as error:
+            list(call(iter([b"\xff\xff\xff"]), timeout=TIMEOUT))
+    assert error.value.code() is Code.INVALID_ARGUMENT
+    assert reason_at_client(error.value) == "MALFORMED_REQUEST"

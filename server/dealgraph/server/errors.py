@@ -92,6 +92,15 @@ def invalid(field: str, description: str, reason: str = "INVALID_FIELD") -> Call
     )
 
 
+def malformed() -> CallError:
+    """Return the error of a request whose bytes are not the message that the method takes."""
+    return CallError(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "MALFORMED_REQUEST",
+        "The request is not the message that this method takes: send it as the contract says.",
+    )
+
+
 def not_found(kind: str, name: str) -> CallError:
     """Return the error of a request that names something which does not exist, or not for the caller."""
     return CallError(

@@ -3,14 +3,15 @@
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from dealgraph.server import logs
-from dealgraph.server.errors import DETAILS_KEY, as_call_error, internal
+from dealgraph.server.errors import DETAILS_KEY, as_call_error, internal, malformed
 from dealgraph.server.metrics import Metrics
 
 _OURS: Final = "/dealgraph."
@@ -54,12 +55,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             kind = "client_stream" if handler.request_streaming else "unary"
             inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
             behaviour = self._single(inner, (kind, service, method))
-        return make(behaviour, handler.request_deserializer, handler.response_serializer)
+        read = _reading(handler.request_deserializer)
+        return make(behaviour, read, handler.response_serializer)
 
     def _single(self, inner: Any, call: tuple[str, str, str]) -> Any:
         async def answer(request: Any, context: Any) -> Any:
             async with self._observed(call, context):
-                return await inner(request, context)
+                return await inner(_sound(request), context)
 
         return answer
 
@@ -69,7 +71,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
             async with self._observed(call, context):
-                async for response in inner(request, context):
+                async for response in inner(_sound(request), context):
                     yield response
 
         return answer
@@ -97,6 +99,34 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             await context.abort(known.code, known.message, ((DETAILS_KEY, details),))
         else:
             ended(grpc.StatusCode.OK)
+
+
+class _Malformed:
+    """Stands for bytes that are no message, until the call can be answered with an error."""
+
+
+def _reading(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Return a deserializer that never raises: gRPC would answer UNKNOWN and tell nobody why."""
+
+    def read(raw: bytes) -> Any:
+        try:
+            return deserializer(raw)
+        except DecodeError:
+            return _Malformed()
+
+    return read
+
+
+def _sound(request: Any) -> Any:
+    """Return a request, or the stream of them; raise CallError where one is malformed."""
+    if isinstance(request, _Malformed):
+        raise malformed()
+    return _each_sound(request) if isinstance(request, AsyncIterable) else request
+
+
+async def _each_sound(requests: AsyncIterable[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _sound(request)
 
 
 def seconds_left(context: Any, default: float) -> float:
