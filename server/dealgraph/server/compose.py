@@ -5,7 +5,6 @@ from the log), `identity.toml` (whose it is) and `lock` (held by the process tha
 """
 
 import fcntl
-import gc
 import os
 import tomllib
 import uuid
@@ -75,8 +74,6 @@ class Embedded:
             raise
 
     def _open(self, settings: Settings, clock: Clock, meter: Meter) -> None:
-        # States live long and hold no cycles: looking for cycles every 700 values costs a tenth.
-        gc.set_threshold(50_000, 20, 100)
         self._resources.enter_context(_locked(self.directory))
         self.identity = _identity(self.directory, settings.tenant)
         self.tenant = self.identity.tenant
