@@ -14,7 +14,7 @@ from dealgraph.stream.meter import Meter
 from dealgraph.stream.steps import Passed, Place, Received
 
 
-class LogSource(FixedPartitionedSource[Received | Passed, None]):
+class LogTail(StatefulSourcePartition[Received | Passed, None]):
     """Reads topic `interactions` after `position`, `batch` records at a time.
 
     `sequence` is the number of the first record read: numbers go on over several runs of one process.
@@ -43,48 +43,8 @@ class LogSource(FixedPartitionedSource[Received | Passed, None]):
         self._clock = clock
         self._meter = meter
 
-    def list_parts(self) -> list[str]:
-        """Return the name of the one partition."""
-        return ["interactions"]
-
-    def build_part(
-        self, step_id: str, for_part: str, resume_state: None
-    ) -> "StatefulSourcePartition[Received | Passed, None]":
-        """Return the partition."""
-        return _Partition(
-            self._log,
-            self._position,
-            self._sequence,
-            self._batch,
-            self._until,
-            self._stop,
-            self._clock,
-            self._meter,
-        )
-
-
-class _Partition(StatefulSourcePartition[Received | Passed, None]):
-    def __init__(
-        self,
-        log: EventLog,
-        position: int,
-        sequence: int,
-        batch: int,
-        until: int | None,
-        stop: threading.Event,
-        clock: Callable[[], int],
-        meter: Meter,
-    ) -> None:
-        self._log = log
-        self._position = position
-        self._sequence = sequence
-        self._batch = batch
-        self._until = until
-        self._stop = stop
-        self._clock = clock
-        self._meter = meter
-
     def next_batch(self) -> Iterable[Received | Passed]:
+        """Return the next records, decoded; none when there are none yet."""
         if self._stop.is_set() or (self._until is not None and self._position >= self._until):
             raise StopIteration
         if self._log.end(Topic.INTERACTIONS) <= self._position:
@@ -103,10 +63,11 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
         return received
 
     def next_awake(self) -> datetime | None:
-        # None lets Bytewax call again at once after a full batch, and after a millisecond otherwise.
+        """Return None: called at once after a full batch, after a millisecond otherwise."""
         return None
 
     def snapshot(self) -> None:
+        """Return nothing: the position is committed with the graph."""
         return None
 
     def _measure(self, newest: Record, received: list[Received | Passed]) -> None:
@@ -118,6 +79,21 @@ class _Partition(StatefulSourcePartition[Received | Passed, None]):
                 events[source] = max(item.interaction.occurred_at, events.get(source, 0))
         for source, event_at in events.items():
             self._meter.processed(source, lag, event_at)
+
+
+class LogSource(FixedPartitionedSource[Received | Passed, None]):
+    """The log as a source of Bytewax: one partition, which is the tail of the log."""
+
+    def __init__(self, tail: LogTail) -> None:
+        self._tail = tail
+
+    def list_parts(self) -> list[str]:
+        """Return the name of the one partition."""
+        return ["interactions"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> LogTail:
+        """Return the partition."""
+        return self._tail
 
 
 def decode(record: Record, sequence: int) -> Received | Passed:

@@ -8,7 +8,7 @@ from bytewax.testing import run_main
 
 from dealgraph.stream.dataflow import Parts, build
 from dealgraph.stream.log import EventLog, Topic
-from dealgraph.stream.log_source import LogSource
+from dealgraph.stream.log_source import LogSource, LogTail
 
 _EPOCH = timedelta(seconds=1)
 
@@ -71,7 +71,7 @@ class Runner:
             self._on_death()
 
     def _run(self, *, follow: bool) -> None:
-        source = LogSource(
+        tail = LogTail(
             self._log,
             self.parts.writer.position(),
             self.parts.writer.committed() + 1,
@@ -81,4 +81,4 @@ class Runner:
             clock=self._clock,
             meter=self.parts.meter,
         )
-        run_main(build(source, self.parts), epoch_interval=_EPOCH)
+        run_main(build(LogSource(tail), self.parts), epoch_interval=_EPOCH)
