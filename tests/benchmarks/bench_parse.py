@@ -56,6 +56,7 @@ class _Format(Struct, frozen=True):
     record: Callable[[int], str]
     bare: Callable[[Path], int]
     part: float = 1.0
+    tail: str = ""
 
 
 def _iso(number: int) -> str:
@@ -85,6 +86,20 @@ def _cue(number: int) -> str:
     return f"{clock}.000 --> {clock}.900\n<v Li Na>{_WORDS}</v>\n\n"
 
 
+def _caption(number: int) -> str:
+    minutes, seconds = number // 60 % 60, number % 60
+    clock = f"{number // 3600:02}:{minutes:02}:{seconds:02}"
+    return f"{number + 1}\n{clock},000 --> {clock},900\nLi Na: {_WORDS}\n\n"
+
+
+def _segment(number: int) -> str:
+    segment = {
+        "id": number, "start": number + 0.25, "end": number + 0.875, "text": _WORDS,
+        "speaker": "Li Na", "avg_logprob": -0.25, "no_speech_prob": 0.01,
+    }  # fmt: skip
+    return ("," if number else "") + json.dumps(segment) + "\n"
+
+
 def _mail(number: int) -> str:
     sent = datetime.fromtimestamp(_START // 1000 + number, UTC)
     return (
@@ -110,6 +125,10 @@ def _bare_cues(path: Path) -> int:
         return sum(1 for line in file if b"-->" in line)
 
 
+def _bare_segments(path: Path) -> int:
+    return len(msgspec.json.decode(path.read_bytes())["segments"])
+
+
 def _bare_mails(path: Path) -> int:
     return sum(1 for mail in mailbox.mbox(path) if mail.keys())
 
@@ -118,6 +137,8 @@ _FORMATS: Final = (
     _Format("log.csv", "eventlog", "id,case,who,at,text\n", _row, _bare_csv),
     _Format("log.jsonl", "eventlog", "", _line, _bare_json),
     _Format("call.vtt", "webvtt", f"WEBVTT\n\nNOTE started {_iso(0)}\n\n", _cue, _bare_cues),
+    _Format("call.srt", "srt", "", _caption, _bare_cues),
+    _Format("call.json", "whisper", '{"segments": [', _segment, _bare_segments, tail="]}"),
     _Format("wecom.jsonl", "wecom", "", _message, _bare_json),
     _Format("mails.mbox", "mail", "", _mail, _bare_mails, part=0.1),
 )
@@ -137,7 +158,8 @@ def _measure(form: _Format, path: Path, records: int) -> dict[str, float]:
     with path.open("w", encoding="utf-8") as file:
         file.write(form.head)
         file.writelines(form.record(number) for number in range(records))
-    options = Options(roster=parse_roster(_ROSTER), mapping=parse_mapping(_MAPPING))
+        file.write(form.tail)
+    options = Options(parse_roster(_ROSTER), parse_mapping(_MAPPING), started_at=_START)
     began = process_time()
     interactions = rejected = 0
     for step in connector(form.source).parse(path, options):

@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_opened_does_not_hold_up_the_others(tmp_path: Path
 def test_an_unknown_source_lists_those_that_exist(tmp_path: Path) -> None:
     done = dealgraph("import", "fax", tmp_path / "x", "--data", tmp_path / "data")
     assert done.returncode == 1
-    assert "eventlog, mail, webvtt, wecom" in done.stderr
+    assert "webvtt, wecom" in done.stderr
 
 
 def test_a_broken_roster_names_the_line(tmp_path: Path) -> None:

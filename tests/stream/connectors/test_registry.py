@@ -5,7 +5,8 @@ from dealgraph.stream.connectors.registry import connector, connectors
 
 
 def test_the_registry_finds_every_module_with_a_connector() -> None:
-    assert list(connectors()) == ["eventlog", "mail", "webvtt", "wecom"]
+    assert {"eventlog", "mail", "webvtt", "wecom"} < set(connectors())
+    assert list(connectors()) == sorted(connectors())
 
 
 def test_each_connector_has_one_line_of_help() -> None:
@@ -15,5 +16,5 @@ def test_each_connector_has_one_line_of_help() -> None:
 
 
 def test_an_unknown_source_is_told_with_those_that_exist() -> None:
-    with pytest.raises(SourceError, match=r"no source 'fax'.*eventlog, mail, webvtt, wecom"):
+    with pytest.raises(SourceError, match=r"no source 'fax'.*eventlog, mail, .*webvtt, wecom"):
         connector("fax")

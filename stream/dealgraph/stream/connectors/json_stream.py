@@ -1,4 +1,6 @@
-"""The values of a JSON file one by one: the elements of one array, or values one after another.
+"""The values of a JSON file one by one.
+
+They are the elements of one array, values one after another, or the items of a list with a known name.
 
 Only strings and brackets are looked at, so that a broken or too large value does not hide the next one, and
 no more than one value is held.
@@ -16,11 +18,25 @@ _INSIDE: Final = re.compile(rb'["\\]')
 _QUOTE: Final = b'"'[0]
 _COMMA: Final = b","[0]
 _OPENING: Final = b"{["
+_KEY_ROOM: Final = 256
+"""How far before a list its name is looked for, in bytes."""
 
 
 def json_values(file: RawFile) -> Iterator[Line]:
     """Yield the raw values, numbered from 1; the last one may say that the file breaks off."""
-    scanner = _Scanner(file)
+    return _scan(file, _Scanner(file))
+
+
+def json_items(file: RawFile, *names: str) -> Iterator[Line]:
+    """Yield the raw items of every list with one of these names, numbered from 1 through the file.
+
+    What stands around the lists is passed over. The elements of an array around all values are items,
+    too. A file without such a list ends with a line that says so.
+    """
+    return _scan(file, _Scanner(file) if file.is_json_array else _ItemScanner(file, names))
+
+
+def _scan(file: RawFile, scanner: "_Scanner") -> Iterator[Line]:
     for chunk in file.chunks():
         yield from scanner.feed(chunk)
     yield from scanner.finish()
@@ -111,3 +127,62 @@ class _Scanner:
         elif broken:
             line.fault, line.detail = Reason.TRUNCATED, "the file breaks off"
         yield line
+
+
+class _ItemScanner(_Scanner):
+    """Cuts the items out of lists with known names; nothing outside them is held."""
+
+    def __init__(self, file: RawFile, names: tuple[str, ...]) -> None:
+        super().__init__(file)
+        self._names = names
+        pattern = "|".join(re.escape(name) for name in names)
+        self._key = re.compile(rf'"(?:{pattern})"\s*:\s*$'.encode())
+        self._before = b""
+        self._found = False
+        self._within = False
+
+    def feed(self, chunk: bytes) -> Iterator[Line]:
+        kept = 0
+        for mark, at in self._marks(chunk):
+            if not self._within:
+                self._step(mark)
+                if mark == b"["[0] and self._is_wanted(chunk, at):
+                    self._within = self._found = True
+                    self._base, kept = self._depth, at + 1
+            elif mark in _OPENING:
+                self._depth += 1
+            elif mark == _COMMA:
+                if self._depth == self._base:
+                    yield from self._cut(chunk[kept:at])
+                    kept = at + 1
+            else:
+                if self._depth == self._base:
+                    yield from self._cut(chunk[kept:at])
+                    self._within = False
+                self._depth -= 1
+        if self._within:
+            self._take(chunk[kept:])
+        self._before = (self._before + chunk[-_KEY_ROOM:])[-_KEY_ROOM:]
+
+    def _is_wanted(self, chunk: bytes, at: int) -> bool:
+        """Say whether one of the names stands before the list that begins at `at`."""
+        before = chunk[max(at - _KEY_ROOM, 0) : at]
+        if at < _KEY_ROOM:
+            before = self._before + before
+        return self._key.search(before) is not None
+
+    def _step(self, mark: int) -> None:
+        if mark in _OPENING:
+            self._depth += 1
+        elif mark != _COMMA:
+            self._depth = max(self._depth - 1, 0)
+
+    def finish(self) -> Iterator[Line]:
+        yield from self._cut(b"", broken=self._within)
+        fault = self._file.fault
+        if fault is None and self._depth:
+            fault = (Reason.TRUNCATED, "the file breaks off")
+        if fault is None and not self._found:
+            fault = (Reason.UNREADABLE, f"no list named {' or '.join(self._names)}")
+        if fault is not None:
+            yield Line(b"", self._number + 1, self._file.consumed, *fault)

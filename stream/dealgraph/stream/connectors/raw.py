@@ -29,7 +29,10 @@ KEPT: Final = 64 * 1024
 _CHUNK: Final = 256 * 1024
 _MAX_INFLATION: Final = 100
 _FREE_INFLATION: Final = 16 * 1024 * 1024
-_WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WIDE: Final = (
+    ("utf-32", (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)),  # begins as UTF-16 does
+    ("utf-16", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)),
+)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -135,7 +138,7 @@ def _wide_codec(encoding: str, head: bytes) -> str:
     """Return the codec when characters are wider than a byte, so that lines can be found; else ""."""
     if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
         return encoding
-    return "utf-16" if head.startswith(_WIDE) else ""
+    return next((codec for codec, marks in _WIDE if head.startswith(marks)), "")
 
 
 def lines(file: RawFile) -> Iterator[Line]:

@@ -10,17 +10,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
 from webvtt.errors import MalformedCaptionError
 from webvtt.models import Timestamp
 from webvtt.vtt import WebVTTCueBlock
 
 from dealgraph.graph.model import Channel
+from dealgraph.stream.connectors.blocks import Block, Building
 from dealgraph.stream.connectors.connector import Options, Parsed
-from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.raw import (
-    KEPT,
-    MAX_RECORD,
     Encoding,
     Line,
     RawFile,
@@ -30,10 +27,10 @@ from dealgraph.stream.connectors.raw import (
     provenance,
     rejected,
 )
+from dealgraph.stream.connectors.recording import Recording, Turn
 from dealgraph.stream.connectors.times import iso_ms, iso_text
 from dealgraph.stream.connectors.voices import voices
-from dealgraph.stream.identity import person_id
-from dealgraph.stream.interaction import Interaction, InteractionKind, Reason, Rejected
+from dealgraph.stream.interaction import Interaction, Reason, Rejected
 
 VERSION: Final = "1"
 _STARTED: Final = re.compile(r"NOTE\s+(?:started|recorded from)\s+(\S+)")
@@ -69,7 +66,7 @@ class WebVtt:
         reading = _Reading(name, options)
         found: list[Interaction | Rejected] = []
         for block in _blocks(kept_lines(raw)):
-            if not block.is_note and block.number and number.isdecimal():
+            if not _is_note(block) and block.number and number.isdecimal():
                 block.number = int(number)
             found += reading.block(block)
         return found
@@ -78,66 +75,29 @@ class WebVtt:
 CONNECTOR: Final = WebVtt()
 
 
-class _Block(Struct, gc=False):
-    """Lines between empty lines. `raw` is cut and `fault` says so when there are too many."""
-
-    raw: bytes
-    number: int
-    end: int
-    fault: Reason | None = None
-    detail: str = ""
-
-    @property
-    def is_note(self) -> bool:
-        """Whether this is a comment."""
-        return self.raw.startswith(b"NOTE")
-
-
-def _blocks(source: Iterable[Line]) -> Iterator[_Block]:
+def _blocks(source: Iterable[Line]) -> Iterator[Block]:
     """Yield the blocks; the header, even an empty one, is number 0."""
-    building = _Building(0)
+    building = Building(0)
     for line in source:
-        is_empty = line.fault is None and not line.raw.strip(b"\r\n")
-        if (is_empty or building.ends_before(line)) and building.began:
+        # A line of blanks alone parts nothing, but begins nothing, either.
+        blank = b"\r\n" if building.began else b"\r\n \t"
+        is_empty = line.fault is None and not line.raw.strip(blank)
+        if building.began and (is_empty or _begins(line, building)):
             yield building.block()
-            building = _Building(building.number + 1)
+            building = Building(building.number + 1)
         if not is_empty:
             building.add(line)
     if building.began or building.number == 0:
         yield building.block()
 
 
-class _Building:
-    """The block that is being read."""
+def _begins(line: Line, building: Building) -> bool:
+    """Say whether times in `line` begin another block, without an empty line between."""
+    return b"-->" in line.raw and (building.timed or building.number == 0)
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.began = False
-        self._raw = bytearray()
-        self._timed = False
-        self._last = Line(b"", 0, 0)
-        self._fault: tuple[Reason, str] | None = None
 
-    def ends_before(self, line: Line) -> bool:
-        """Say whether times in `line` begin another block, without an empty line between."""
-        return b"-->" in line.raw and (self._timed or self.number == 0)
-
-    def add(self, line: Line) -> None:
-        """Add a line; of a block that gets too large only the head is kept."""
-        self.began = True
-        self._timed = self._timed or b"-->" in line.raw
-        self._last = line
-        self._raw += line.raw
-        if line.fault is not None:
-            self._fault = (line.fault, line.detail)
-        if len(self._raw) > MAX_RECORD:
-            self._fault = (Reason.TOO_LARGE, f"a block of more than {MAX_RECORD} bytes")
-            del self._raw[KEPT:]
-
-    def block(self) -> _Block:
-        """Return the block as read."""
-        reason, detail = self._fault or (None, "")
-        return _Block(bytes(self._raw), self.number, self._last.end, reason, detail)
+def _is_note(block: Block) -> bool:
+    return block.raw.startswith(b"NOTE")
 
 
 class _Reading:
@@ -146,13 +106,10 @@ class _Reading:
     def __init__(self, name: str, options: Options) -> None:
         self.is_unreadable = False
         self._name = name
-        self._roster = options.roster
-        self._defaults = options.defaults()
-        self._session = self._defaults.session or name.removesuffix(".vtt")
-        self._started_at = self._defaults.started_at
+        self._recording = Recording(WebVtt.name, name, options)
         self._encoding = Encoding()
 
-    def block(self, block: _Block) -> list[Interaction | Rejected]:
+    def block(self, block: Block) -> list[Interaction | Rejected]:
         """Return what a block holds."""
         position = f"{self._name}:{block.number}"
         try:
@@ -161,9 +118,9 @@ class _Reading:
             text = self._encoding.decode(block.raw)
             if block.number == 0:
                 self._check_header(text)
-            elif not block.is_note:
+            elif not _is_note(block):
                 return self._cue(text.splitlines(), block, position)
-            elif self._started_at is None:
+            elif self._recording.started_at is None:
                 self._note_start(text)
         except RecordError as error:
             return [rejected(WebVtt.name, position, error, self._kept(block), Channel.VOICE)]
@@ -180,50 +137,40 @@ class _Reading:
         if found is None:
             return
         try:
-            self._started_at = iso_ms(found[1])
+            self._recording.started_at = iso_ms(found[1])
         except (ValueError, OverflowError) as error:
             raise RecordError(Reason.BAD_TIMESTAMP, str(error)) from error
 
-    def _kept(self, block: _Block) -> bytes:
+    def _kept(self, block: Block) -> bytes:
         """Return the block with all that it takes to read it again."""
         if block.number == 0:
             return block.raw
         started = b""
-        if self._started_at is not None:
-            started = f"NOTE started {iso_text(self._started_at)}\n\n".encode()
+        if self._recording.started_at is not None:
+            started = f"NOTE started {iso_text(self._recording.started_at)}\n\n".encode()
         return b"WEBVTT\n\n" + started + block.raw
 
-    def _cue(self, text: list[str], block: _Block, position: str) -> list[Interaction | Rejected]:
+    def _cue(self, text: list[str], block: Block, position: str) -> list[Interaction | Rejected]:
         if text[0].strip() in _NO_CUES:
             return []
         cue, start, end = _timed(text)
-        if self._started_at is None:
-            raise SourceError(
-                f"{self._name} does not say when it started: pass --started-at "
-                "2026-03-02T09:30:00+08:00, or write it into the roster as started_at."
-            )
-        payload = "\n".join(cue.payload)
         origin = provenance(WebVtt.name, VERSION, block.raw, position)
-        defaults = self._defaults
+        attributes = {"cue_id": cue.identifier} if cue.identifier else {}
+        spoken = voices("\n".join(cue.payload), self._recording.knows)
         return [
-            Interaction(
-                source=WebVtt.name,
-                native_id=f"{self._session}#{block.number}@{start}",
-                part=part,
-                kind=InteractionKind.UTTERANCE,
-                channel=Channel.VOICE,
-                occurred_at=self._started_at + start,
-                duration_ms=end - start,
-                actor=(actor := self._roster.speaker(label)),
-                session=self._session,
-                opportunity=defaults.opportunity,
-                customer=self._roster.customer_of(actor.native_id) or defaults.customer,
-                rep=person_id(WebVtt.name, defaults.rep) if defaults.rep else "",
-                text=words,
-                provenance=origin,
-                attributes={"cue_id": cue.identifier} if cue.identifier else {},
+            self._recording.utterance(
+                Turn(
+                    start=start,
+                    end=end,
+                    words=words,
+                    key=f"#{block.number}@{start}",
+                    part=part,
+                    label=label,
+                    attributes=attributes,
+                ),
+                origin,
             )
-            for part, (label, words) in enumerate(voices(payload, self._roster.knows))
+            for part, (label, words) in enumerate(spoken)
         ]
 
 

@@ -1,38 +1,30 @@
 """The connector of the WeCom conversation archive: decrypted messages as JSON lines or a JSON array.
 
+Also read are answers to a pull, and what WeCom's zone for data and intelligence gives out (`wecom_zone`).
 Times are in ms at the top and in s within forwarded records. Ids of external contacts begin with wm or wo;
 everybody else belongs to the selling side, unless the roster says otherwise.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from dealgraph.graph.model import Channel, Side
-from dealgraph.stream.connectors.connector import Options, Parsed
-from dealgraph.stream.connectors.json_stream import json_values
-from dealgraph.stream.connectors.participants import contact_of, customer_of, rep_of, short_id
-from dealgraph.stream.connectors.raw import (
-    Line,
-    RawFile,
-    RecordError,
-    decode_json,
-    encode_json,
-    lines,
-    provenance,
-    rejected,
-)
+from dealgraph.stream.connectors.connector import Options
+from dealgraph.stream.connectors.json_fields import milliseconds, object_of, text_of, time_of
+from dealgraph.stream.connectors.json_records import JsonRecords
+from dealgraph.stream.connectors.participants import contact_of, customer_of, rep_of
+from dealgraph.stream.connectors.raw import RecordError
 from dealgraph.stream.connectors.roster import Roster
-from dealgraph.stream.connectors.wecom_bodies import Body, items_of, read_body, read_item
-from dealgraph.stream.connectors.wecom_fields import (
-    milliseconds,
-    object_of,
+from dealgraph.stream.connectors.wecom_bodies import (
+    Body,
+    items_of,
+    read_body,
+    read_item,
     recipients_of,
-    text_of,
-    time_of,
 )
+from dealgraph.stream.connectors.wecom_zone import is_from_zone, session_of, zone_interaction
 from dealgraph.stream.identity import person_id
 from dealgraph.stream.interaction import (
     ConsentChange,
@@ -43,82 +35,17 @@ from dealgraph.stream.interaction import (
     Purpose,
     Reason,
     Recall,
-    Rejected,
 )
 
-VERSION: Final = "1"
 _NAME: Final = "wecom"
 _EXTERNAL: Final = ("wm", "wo")
 
 
-class WeCom:
-    """Reads WeCom archives. Positions are "file:number" of lines or of elements of the array."""
-
-    name = _NAME
-    summary = "WeCom conversation archive, decrypted: JSON lines or a JSON array"
-
-    def parse(self, path: Path, options: Options) -> Iterator[Parsed]:
-        """Yield what the roster states, then the messages."""
-        for stated in options.roster.events():
-            yield Parsed(stated, 0)
-        with RawFile(path) as file:
-            for line in json_values(file) if file.is_json_array else lines(file):
-                if line.fault is None and not line.raw.strip():
-                    continue
-                for item in _record(line, f"{path.name}:{line.number}", options):
-                    yield Parsed(item, line.end)
-
-    def parse_record(
-        self, raw: bytes, position: str, options: Options
-    ) -> list[Interaction | Rejected]:
-        """Parse the line of a dead letter again."""
-        return _record(Line(raw, 0, 0), position, options)
-
-
-CONNECTOR: Final = WeCom()
-
-
-def _record(line: Line, position: str, options: Options) -> list[Interaction | Rejected]:
-    """Return what a line holds: a message, or the messages of an answer to a pull."""
-    try:
-        if line.fault is not None:
-            raise RecordError(line.fault, line.detail)
-        value = decode_json(line.raw)
-        if not isinstance(value, dict):
-            raise RecordError(Reason.WRONG_TYPE, "the message is no JSON object")
-    except RecordError as error:
-        return [rejected(_NAME, position, error, line.raw, Channel.CHAT)]
-    pulled = value.get("chatdata")
-    if not isinstance(pulled, list):
-        return _taken(value, line.raw, position, options)
-    found: list[Interaction | Rejected] = []
-    for message in pulled:
-        found += _pulled(message, position, options)
-    return found
-
-
-def _pulled(message: Any, position: str, options: Options) -> list[Interaction | Rejected]:
-    try:
-        raw = encode_json(message)
-    except RecordError as error:
-        return [rejected(_NAME, position, error, b"", Channel.CHAT)]
-    return _taken(message, raw, position, options)
-
-
-def _taken(
-    message: Any, raw: bytes, position: str, options: Options
-) -> list[Interaction | Rejected]:
-    try:
-        return [*_message(message, provenance(_NAME, VERSION, raw, position), options)]
-    except RecordError as error:
-        return [rejected(_NAME, position, error, raw, Channel.CHAT)]
-
-
-def _message(message: Any, origin: Provenance, options: Options) -> list[Interaction]:
-    if not isinstance(message, dict):
-        raise RecordError(Reason.WRONG_TYPE, "the message is no JSON object")
+def _message(message: Mapping[str, Any], origin: Provenance, options: Options) -> list[Interaction]:
     if "encrypt_chat_msg" in message:
         raise RecordError(Reason.UNREADABLE, "still encrypted; decrypt the archive first")
+    if is_from_zone(message):
+        return [zone_interaction(message, origin, options)]
     base = _base(message, origin, options)
     msgtype = text_of(message, "msgtype")
     if message.get("action") == "switch":
@@ -153,7 +80,7 @@ def _base(message: Mapping[str, Any], origin: Provenance, options: Options) -> I
         occurred_at=time_of(message, "time" if is_switch else "msgtime", 1),
         actor=sender,
         recipients=recipients,
-        session=_session(text_of(message, "roomid"), people),
+        session=session_of(text_of(message, "roomid"), people),
         opportunity=defaults.opportunity,
         customer=customer_of(people, options),
         contact=contact_of(people),
@@ -233,8 +160,10 @@ def _person(native_id: str, roster: Roster) -> Person:
     return stated or Person(side, person_id(_NAME, native_id), confidence=1.0)
 
 
-def _session(room: str, people: tuple[Person, ...]) -> str:
-    if room:
-        return person_id(_NAME, room)
-    names = sorted({person.native_id for person in people if person.native_id})
-    return short_id("|".join(names), f"{_NAME}:")
+CONNECTOR: Final = JsonRecords(
+    _NAME,
+    "WeCom conversation archive, decrypted: JSON lines or a JSON array",
+    Channel.CHAT,
+    _message,
+    lists=("chatdata", "msg_list", "analyze_result_list"),
+)

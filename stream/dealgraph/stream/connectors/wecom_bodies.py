@@ -43,7 +43,21 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "emotion": (),
     "meeting_voice_call": (),
 }
+_LISTED: Final = frozenset({"sharescreendata", "demofiledata", "attendeename"})
+_MAX_DEPTH: Final = 2
 _REQUIRED: Final = frozenset({"text", "markdown", "mixed", "news", "chatrecord"})
+
+
+def recipients_of(tolist: Any) -> list[str]:
+    """Return the recipients; relays write the list as JSON or with commas in a string."""
+    if isinstance(tolist, str):
+        listed = tolist.strip().startswith("[")
+        tolist = decode_json(tolist) if listed else tolist.replace(";", ",").split(",")
+    if tolist is None:
+        return []
+    if not isinstance(tolist, list):
+        raise RecordError(Reason.WRONG_TYPE, "tolist is no list")
+    return [name for name in (plain_text(to).strip() for to in tolist) if name]
 
 
 class Body(Struct, frozen=True, gc=False):
@@ -79,33 +93,36 @@ def items_of(body: Any, msgtype: str) -> list[Mapping[str, Any]]:
     return items
 
 
-def read_item(item: Mapping[str, Any], prefix: str = "") -> Body:
-    """Return what an item holds: its content is JSON in a string, its type may have a prefix."""
+def read_item(item: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Body:
+    """Return what an item holds: its content is JSON in a string, its type may have a prefix.
+
+    Of items within items within items only the facts are read.
+    """
     content = item.get("content", "")
     if isinstance(content, str):
         content = decode_json(content) if content.lstrip()[:1] == "{" else {"content": content}
     if not isinstance(content, dict):
         raise RecordError(Reason.WRONG_TYPE, "the content of an item is no JSON object")
     kind = plain_text(item.get("type")).removeprefix(prefix).lower()
-    if kind in _WORDS and kind not in ("mixed", "news"):
-        return _read(kind, content)
+    if kind in _WORDS and (depth < _MAX_DEPTH or kind not in ("mixed", "news")):
+        return _read(kind, content, depth + 1)
     words = content.get("content")
-    return Body(words if isinstance(words, str) else "", {"msgtype": kind, **_facts(content)})
+    return Body(words if isinstance(words, str) else "", {"msgtype": kind, **facts(content)})
 
 
-def _read(msgtype: str, body: Mapping[str, Any]) -> Body:
+def _read(msgtype: str, body: Mapping[str, Any], depth: int = 0) -> Body:
     words = [plain_text(body.get(name)) for name in _WORDS[msgtype]]
     if msgtype == "news":
         for item in items_of(body, msgtype):
             words += [plain_text(item.get("title")), plain_text(item.get("description"))]
     elif msgtype == "mixed":
-        words += [read_item(item).text for item in items_of(body, msgtype)]
+        words += [read_item(item, "", depth).text for item in items_of(body, msgtype)]
     elif msgtype == "collect":
         words += _questions(body.get("details"))
     text = "\n".join(word for word in words if word)
     if msgtype in ("text", "markdown"):
         return Body(text, {} if msgtype == "text" else {"msgtype": msgtype})
-    return Body(text, {"msgtype": msgtype, **_facts(body)})
+    return Body(text, {"msgtype": msgtype, **facts(body)})
 
 
 def _questions(details: Any) -> list[str]:
@@ -114,13 +131,15 @@ def _questions(details: Any) -> list[str]:
     return [plain_text(detail.get("ques")) for detail in details if isinstance(detail, dict)]
 
 
-def _facts(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return the plain fields of a body, by their names."""
-    facts: dict[str, str] = {}
+def facts(body: Mapping[str, Any]) -> dict[str, str]:
+    """Return the plain fields of a body, by their names; lists of facts as JSON."""
+    found: dict[str, str] = {}
     for name, value in body.items():
+        if name in _LISTED and isinstance(value, list):
+            value = encode_json(value).decode()
         if name == "content" or value is None or isinstance(value, list | dict):
             continue
-        if len(facts) == _MAX_ATTRIBUTES:
+        if len(found) == _MAX_ATTRIBUTES:
             break
-        facts[f"wecom_{name[:64]}"] = plain_text(value)[:MAX_ATTRIBUTE]
-    return facts
+        found[f"wecom_{name[:64]}"] = plain_text(value)[:MAX_ATTRIBUTE]
+    return found

@@ -1,24 +1,12 @@
-"""The fields of WeCom messages as the archive and relays write them. All raise RecordError."""
+"""The fields of JSON records, typed as they should be or written as text. All raise RecordError."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from dealgraph.stream.connectors.raw import RecordError, decode_json
+from dealgraph.stream.connectors.raw import RecordError
 from dealgraph.stream.connectors.templates import plain_text
 from dealgraph.stream.connectors.times import epoch_ms
 from dealgraph.stream.interaction import Reason
-
-
-def recipients_of(tolist: Any) -> list[str]:
-    """Return the recipients; relays write the list as JSON or with commas in a string."""
-    if isinstance(tolist, str):
-        listed = tolist.strip().startswith("[")
-        tolist = decode_json(tolist) if listed else tolist.replace(";", ",").split(",")
-    if tolist is None:
-        return []
-    if not isinstance(tolist, list):
-        raise RecordError(Reason.WRONG_TYPE, "tolist is no list")
-    return [name for name in (plain_text(to).strip() for to in tolist) if name]
 
 
 def text_of(values: Mapping[str, Any], name: str) -> str:
@@ -36,6 +24,16 @@ def object_of(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         return value
     reason = Reason.MISSING_FIELD if value is None else Reason.WRONG_TYPE
     raise RecordError(reason, f"{name} is no object")
+
+
+def objects_of(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return a field that must be a list of objects; an empty one when it is missing."""
+    found = values.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise RecordError(Reason.WRONG_TYPE, f"{name} is no list of objects")
+    return found
 
 
 def time_of(values: Mapping[str, Any], name: str, unit_ms: int) -> int:
