@@ -201,17 +201,27 @@ def _of_signals(
     return [edge for versions in found for edge in signal_edges(versions)]
 
 
+JOINED: Final = "max(e.valid_from * 2 + (e.valid_to <> 0)) % 2 = 0"
+"""Whether the newest statement of a group of SAME_AS rows `e` joins; at the same time parting wins."""
+
 FOLDED: Final = """
-  select e.source, e.kind, e.target, min(e.valid_from) as valid_from,
-    case when max(e.valid_to) = 0 then 0 else (
+  select e.source, e.kind, e.target,
+    iif(e.kind = {same}, max(e.valid_from), min(e.valid_from)) as valid_from,
+    case when max(e.valid_to) = 0 or e.kind = {same} then 0 else (
       select c.valid_to from edge c
       where c.source = e.source and c.kind = e.kind and c.target = e.target
         and c.recorded_at <= :as_of and c.valid_to <> 0
       order by c.recorded_at desc limit 1) end as valid_to,
     min(e.recorded_at) as recorded_at
   from edge e
-  where {condition} and e.recorded_at <= :as_of group by e.source, e.kind, e.target"""
-"""Edges by what is known of them: the earliest start, the end recorded last."""
+  where {condition} and e.recorded_at <= :as_of group by e.source, e.kind, e.target
+  having e.kind <> {same} or {joined}""".replace("{same}", str(int(EdgeKind.SAME_AS))).replace(
+    "{joined}", JOINED
+)
+"""Edges by what is known of them: the earliest start, the end recorded last.
+
+Of SAME_AS it is the newest statement, and no edge when that one parts the two.
+"""
 
 _STORED: Final = """
 select near, kind, far_kind, far_id, valid_from, valid_to, recorded_at from (

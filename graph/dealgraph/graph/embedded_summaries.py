@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from dealgraph.graph.embedded_edges import JOINED
 from dealgraph.graph.embedded_values import actions_of, as_json, keys_of
 from dealgraph.graph.implied import STAGE
 from dealgraph.graph.model import Action, ActionKind, EdgeKind, NodeKind, NodeRef, Role
 from dealgraph.graph.people import Tally, components
-from dealgraph.graph.schema import PERSONS
+from dealgraph.graph.schema import JOINABLE
 from dealgraph.graph.store import TimelineQuery
 
 _NO_BOUND: Final = 1 << 62
@@ -61,7 +62,7 @@ def same_people(
 ) -> dict[NodeRef, NodeRef]:
     """Return for each of `refs`, and for all other ids of the same person, the first id."""
     asked = set(refs)
-    keys = keys_of(connection, [ref for ref in asked if ref.kind in PERSONS])
+    keys = keys_of(connection, [ref for ref in asked if ref.kind in JOINABLE])
     pairs: list[tuple[NodeRef, NodeRef]] = []
     seen: set[int] = set()
     frontier = set(keys)
@@ -117,21 +118,17 @@ where o.kind = {int(NodeKind.OPPORTUNITY)} and o.id = :opportunity and a.recorde
   and not exists (
     select 1 from retraction r where r.action = a.id and r.recorded_at <= :as_of)
 group by a.actor, a.kind, a.role"""
-# An end of a SAME_AS edge parts the two again.
 _SAME: Final = f"""
 select s.key, s.kind, s.id, t.key, t.id from (
-  select source, target from edge
+  select source, target, valid_from, valid_to from edge
   where source in (select value from json_each(:nodes)) and kind = {int(EdgeKind.SAME_AS)}
     and recorded_at <= :as_of
-  union all
-  select source, target from edge
+  union
+  select source, target, valid_from, valid_to from edge
   where target in (select value from json_each(:nodes)) and kind = {int(EdgeKind.SAME_AS)}
     and recorded_at <= :as_of
 ) e join node s on s.key = e.source join node t on t.key = e.target
-group by s.key, t.key
-having not exists (
-  select 1 from edge c where c.source = s.key and c.kind = {int(EdgeKind.SAME_AS)}
-    and c.target = t.key and c.recorded_at <= :as_of and c.valid_to <> 0)"""
+group by s.key, t.key having {JOINED}"""
 _OPPORTUNITIES: Final = """
 select distinct o.id from action a join node o on o.key = a.opportunity
 where a.actor in (select value from json_each(?)) order by o.id"""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
+from dealgraph.graph.embedded_edges import JOINED
 from dealgraph.graph.embedded_ids import Ids, stored_ids
 from dealgraph.graph.embedded_known import Known, Run, covered, observe, remember
 from dealgraph.graph.embedded_schema import EDGE_NOUNS
@@ -80,6 +81,9 @@ class GraphWriter:
             recorded_at, valid_from, valid_to = edge.recorded_at, edge.valid_from, edge.valid_to
             if known is None:
                 check_edge(edge)
+                if edge.kind is EdgeKind.SAME_AS:
+                    self._write_statement(connection, edge, tally)
+                    continue
                 known = self._known.load_edge(connection, edge.kind, edge.source, edge.target)
             end_is_known = not valid_to or known.ends.get(recorded_at, OPEN) >= valid_to
             if end_is_known and covered(known.claims, recorded_at, valid_from):
@@ -92,6 +96,19 @@ class GraphWriter:
             target = self._known.load_node(connection, edge.target.kind, edge.target.id).key
             rows.append((source, int(edge.kind), target, recorded_at, valid_from, valid_to))
         connection.executemany(_ADD_EDGE, rows)
+
+    def _write_statement(
+        self, connection: sqlite3.Connection, edge: Edge, tally: Counter[int]
+    ) -> None:
+        """Write that two ids are one or are apart; there are few, and each may change the other way."""
+        source = self._known.load_node(connection, edge.source.kind, edge.source.id).key
+        target = self._known.load_node(connection, edge.target.kind, edge.target.id).key
+        pair = (source, target)
+        before = connection.execute(_COUNT_JOINED, pair).fetchone()[0]
+        times = (edge.recorded_at, edge.valid_from, edge.valid_to)
+        connection.execute(_ADD_STATEMENT, (source, int(EdgeKind.SAME_AS), target, *times))
+        after = connection.execute(_COUNT_JOINED, pair).fetchone()[0]
+        tally[EDGE_NOUNS + edge.kind] += after - before
 
     def _write_actions(
         self, connection: sqlite3.Connection, actions: Sequence[Action], tally: Counter[int]
@@ -216,6 +233,15 @@ _ADD_EDGE: Final = """
 insert into edge (source, kind, target, recorded_at, valid_from, valid_to) values (?, ?, ?, ?, ?, ?)
 on conflict (source, kind, target, recorded_at) do update
 set valid_from = min(valid_from, excluded.valid_from), valid_to = max(valid_to, excluded.valid_to)"""
+_ADD_STATEMENT: Final = """
+insert into edge (source, kind, target, recorded_at, valid_from, valid_to) values (?, ?, ?, ?, ?, ?)
+on conflict (source, kind, target, recorded_at) do update
+set valid_from = excluded.valid_from, valid_to = excluded.valid_to
+where excluded.valid_from * 2 + (excluded.valid_to <> 0) > valid_from * 2 + (valid_to <> 0)"""
+_COUNT_JOINED: Final = f"""
+select count(*) from (
+  select 1 from edge e where e.source = ? and e.kind = {int(EdgeKind.SAME_AS)} and e.target = ?
+  group by e.source having {JOINED})"""
 _ADD_ACTION: Final = """
 insert into action
 (key, id, at, recorded_at, opportunity, session, actor, kind, role, named, valence, weight, body)

@@ -97,7 +97,7 @@ class Facts:
         edges: list[Edge] = []
         for claims in self._edges.values():
             known = [edge for edge in claims if edge.recorded_at <= as_of]
-            edges.extend([_merged_edge(known)] if known else [])
+            edges.extend(_merged_edge(known) if known else [])
         for action in self.actions(as_of):
             edges.extend(action_edges(action))
         for signal_id in self._signals:
@@ -153,11 +153,15 @@ def _merged_node(claims: Sequence[Node], told: Mapping[str, str]) -> Node:
     )
 
 
-def _merged_edge(claims: Sequence[Edge]) -> Edge:
+def _merged_edge(claims: Sequence[Edge]) -> list[Edge]:
+    recorded_at = min(claim.recorded_at for claim in claims)
+    if claims[0].kind is EdgeKind.SAME_AS:
+        newest = max(claims, key=lambda claim: (claim.valid_from, claim.valid_to != OPEN))
+        joined = newest.valid_to == OPEN
+        return [structs.replace(newest, recorded_at=recorded_at)] if joined else []
     ends = [(claim.recorded_at, claim.valid_to) for claim in claims if claim.valid_to != OPEN]
-    return structs.replace(
-        claims[0],
-        valid_from=min(claim.valid_from for claim in claims),
-        valid_to=max(ends)[1] if ends else OPEN,
-        recorded_at=min(claim.recorded_at for claim in claims),
-    )
+    first = min(claim.valid_from for claim in claims)
+    valid_to = max(ends)[1] if ends else OPEN
+    return [
+        structs.replace(claims[0], valid_from=first, valid_to=valid_to, recorded_at=recorded_at)
+    ]

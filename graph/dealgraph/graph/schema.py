@@ -9,6 +9,9 @@ from dealgraph.graph.store import GraphBatch
 PERSONS: Final = frozenset({NodeKind.CONTACT, NodeKind.REP})
 """Kinds of nodes that can act."""
 
+JOINABLE: Final = PERSONS | {NodeKind.CUSTOMER, NodeKind.OPPORTUNITY}
+"""Kinds of nodes of which several may turn out to be one."""
+
 ENDPOINTS: Final[Mapping[EdgeKind, tuple[frozenset[NodeKind], frozenset[NodeKind]]]] = {
     EdgeKind.PERFORMED: (PERSONS, frozenset({NodeKind.ACTION})),
     EdgeKind.PART_OF: (frozenset({NodeKind.ACTION}), frozenset({NodeKind.SESSION})),
@@ -19,7 +22,7 @@ ENDPOINTS: Final[Mapping[EdgeKind, tuple[frozenset[NodeKind], frozenset[NodeKind
     EdgeKind.BELONGS_TO: (frozenset({NodeKind.CONTACT}), frozenset({NodeKind.CUSTOMER})),
     EdgeKind.WORKS_ON: (frozenset({NodeKind.REP}), frozenset({NodeKind.OPPORTUNITY})),
     EdgeKind.TOOK_PART_IN: (PERSONS, frozenset({NodeKind.SESSION})),
-    EdgeKind.SAME_AS: (PERSONS, PERSONS),
+    EdgeKind.SAME_AS: (JOINABLE, JOINABLE),
     EdgeKind.EVIDENCED_BY: (frozenset({NodeKind.DECISION_SIGNAL}), frozenset({NodeKind.ACTION})),
     EdgeKind.SIGNALS: (frozenset({NodeKind.DECISION_SIGNAL}), frozenset({NodeKind.OPPORTUNITY})),
     EdgeKind.FOUND_IN: (frozenset({NodeKind.DECISION_SIGNAL}), frozenset({NodeKind.SESSION})),
@@ -78,4 +81,4 @@ def check_edge(edge: Edge) -> None:
     if edge.kind in _IMPLIED_EDGES:
         raise SchemaError(f"{edge.kind.name} edges are implied and not written by themselves")
     if edge.kind is EdgeKind.SAME_AS and edge.source.kind is not edge.target.kind:
-        raise SchemaError("SAME_AS joins two contacts or two reps")
+        raise SchemaError("SAME_AS joins two nodes of one kind")
