@@ -181,11 +181,15 @@ def test_consent_reaches_a_person_under_all_ids() -> None:
     said = message(actor=Person(Side.CUSTOMER, "wmLi"))
     assert ledger.refusal(said, CAPTURE) is None
 
-    identities.merge(
-        NodeRef(NodeKind.CONTACT, "wecom:wmLi"), NodeRef(NodeKind.CONTACT, "mail:li@acme.example")
+    pair = (
+        NodeRef(NodeKind.CONTACT, "mail:li@acme.example"),
+        NodeRef(NodeKind.CONTACT, "wecom:wmLi"),
     )
-
+    identities.state(pair, MONDAY, joined=True)
     assert ledger.refusal(said, CAPTURE) == WITHDRAWN
+
+    identities.state(pair, MONDAY + 1, joined=False)
+    assert ledger.refusal(said, CAPTURE) is None
 
 
 def test_a_statement_takes_effect_at_once() -> None:

@@ -1,15 +1,16 @@
 """Names of people, and people under several names."""
 
-import random
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealgraph.graph.model import NodeKind, NodeRef, Side
-from dealgraph.stream.identity import Identities, person_id, person_ref
+from dealgraph.stream.identity import Identities, pair_of, person_id, person_ref
+from dealgraph.stream.interaction import Entity, Merge, Split
 
-_IDS = st.text("ab:@.Mmail", min_size=1, max_size=8)
+_IDS = st.text("ab:@.Mtel+0123", min_size=1, max_size=12) | st.sampled_from(["mail", "tel"])
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,12 @@ _IDS = st.text("ab:@.Mmail", min_size=1, max_size=8)
         ("crm", "wecom:wmXYZ", "wecom:wmXYZ"),
         ("crm", "mail:Li@Acme.Example", "mail:li@acme.example"),
         ("会议", "张三", "会议:张三"),
+        ("calls", "+86 (0)138-0013-8000", "tel:+8613800138000"),
+        ("calls", "tel:0086 138 0013 8000", "tel:+8613800138000"),
+        ("crm", "0086138001380", "crm:0086138001380"),
+        ("crm", "tel:+86 138 0013 8000", "tel:+8613800138000"),
+        ("calls", "138 0013 8000", "calls:138 0013 8000"),
+        ("mail", "M", "mail:m"),
     ],
 )
 def test_a_person_has_an_id_with_a_namespace(source: str, native_id: str, expected: str) -> None:
@@ -59,61 +66,108 @@ def test_who_was_never_merged_is_themselves() -> None:
     assert identities.aliases() == []
 
 
+def _pair(one: str, other: str) -> tuple[NodeRef, NodeRef]:
+    first, second = sorted((one, other))
+    return _contact(first), _contact(second)
+
+
 def test_a_merge_says_whose_first_id_changed() -> None:
     identities = Identities()
+    a, b, c = (_contact(name) for name in "abc")
 
-    assert identities.merge(_contact("c"), _contact("b")) == {_contact("c")}
-    assert identities.merge(_contact("c"), _contact("a")) == {_contact("b"), _contact("c")}
-    assert identities.merge(_contact("b"), _contact("c")) == frozenset()
-    assert identities.aliases() == [
-        (_contact("b"), _contact("a")),
-        (_contact("c"), _contact("a")),
-    ]
+    assert identities.state((b, c), 1, joined=True) == ((c, b),)
+    assert identities.state((a, c), 1, joined=True) == ((b, a), (c, a))
+    assert identities.state((b, c), 1, joined=True) == ()
+    assert identities.aliases() == [(b, a), (c, a)]
 
 
-def test_a_merge_that_changes_something_is_noticed() -> None:
+def test_a_split_parts_who_hung_together_by_this_pair_alone() -> None:
+    identities = Identities()
+    a, b, c, d = (_contact(name) for name in "abcd")
+    for pair in ((a, b), (b, c), (c, d)):
+        identities.state(pair, 1, joined=True)
+
+    assert identities.state((b, c), 2, joined=False) == ((c, c), (d, c))
+    assert identities.members(a) == {a, b}
+    assert identities.members(d) == {c, d}
+    assert identities.apart(c, b)
+
+
+def test_the_last_statement_in_the_world_holds_and_of_two_at_once_the_split() -> None:
+    identities = Identities()
+    pair = _pair("a", "b")
+
+    identities.state(pair, 5, joined=False)
+    identities.state(pair, 3, joined=True)
+    identities.state(pair, 5, joined=True)
+    assert identities.aliases() == []
+
+    identities.state(pair, 6, joined=True)
+    assert identities.aliases() == [(_contact("b"), _contact("a"))]
+
+
+def test_customers_and_opportunities_are_joined_by_their_own_ids() -> None:
+    customer = Merge("b-ltd", "a-ltd", Side.UNKNOWN, Entity.CUSTOMER)
+    deal = Split("b", "a", Side.UNKNOWN, Entity.OPPORTUNITY)
+
+    assert pair_of("crm", customer) == (
+        NodeRef(NodeKind.CUSTOMER, "a-ltd"),
+        NodeRef(NodeKind.CUSTOMER, "b-ltd"),
+    )
+    assert pair_of("crm", deal) == (
+        NodeRef(NodeKind.OPPORTUNITY, "a"),
+        NodeRef(NodeKind.OPPORTUNITY, "b"),
+    )
+
+
+def test_a_change_is_noticed() -> None:
     identities = Identities()
     before = identities.version
 
-    identities.merge(_contact("a"), _contact("b"))
+    identities.state(_pair("a", "b"), 1, joined=True)
     after = identities.version
-    identities.merge(_contact("b"), _contact("a"))
+    identities.state(_pair("a", "b"), 2, joined=True)
 
     assert before < after == identities.version
 
 
-_PAIRS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")), max_size=10)
+_NAMES = "abcdef"
+_STATEMENTS = st.lists(
+    st.tuples(st.sampled_from(_NAMES), st.sampled_from(_NAMES), st.integers(1, 5), st.booleans()),
+    max_size=12,
+).map(lambda drawn: [one for one in drawn if one[0] != one[1]])
 
 
-@settings(max_examples=100)
-@given(_PAIRS, st.integers())
-def test_people_do_not_depend_on_the_order_of_merges(
-    pairs: list[tuple[str, str]], seed: int
+@settings(max_examples=150)
+@given(_STATEMENTS, st.randoms(use_true_random=False))
+def test_people_do_not_depend_on_the_order_of_merges_and_splits(
+    statements: list[tuple[str, str, int, bool]], random: Random
 ) -> None:
-    shuffled = [pair[:: random.Random(seed + n).choice((1, -1))] for n, pair in enumerate(pairs)]
-    random.Random(seed).shuffle(shuffled)
+    shuffled = list(statements)
+    random.shuffle(shuffled)
     one, other = Identities(), Identities()
-    for a, b in pairs:
-        one.merge(_contact(a), _contact(b))
-    for a, b in shuffled:
-        other.merge(_contact(a), _contact(b))
+    for told, order in ((one, statements), (other, shuffled)):
+        for a, b, at, joined in order:
+            told.state(_pair(a, b), at, joined=joined)
 
     assert one.aliases() == other.aliases()
-    for name in "abcdefgh":
-        ref = _contact(name)
+    for ref in map(_contact, _NAMES):
         assert one.members(ref) == other.members(ref)
         assert one.canonical(ref) == min(one.members(ref))
 
 
-@settings(max_examples=100)
-@given(_PAIRS)
-def test_a_merge_names_exactly_the_ids_whose_first_id_changed(pairs: list[tuple[str, str]]) -> None:
+@settings(max_examples=150)
+@given(_STATEMENTS)
+def test_a_statement_names_exactly_the_ids_whose_first_id_changed(
+    statements: list[tuple[str, str, int, bool]],
+) -> None:
     identities = Identities()
-    for a, b in pairs:
-        before = {name: identities.canonical(_contact(name)) for name in "abcdefgh"}
-        moved = identities.merge(_contact(a), _contact(b))
-        assert moved == {
-            _contact(name)
-            for name, first in before.items()
-            if identities.canonical(_contact(name)) != first
-        }
+    refs = [_contact(name) for name in _NAMES]
+    for a, b, at, joined in statements:
+        before = {ref: identities.canonical(ref) for ref in refs}
+        changed = identities.state(_pair(a, b), at, joined=joined)
+        assert changed == tuple(
+            (ref, identities.canonical(ref))
+            for ref in refs
+            if identities.canonical(ref) != before[ref]
+        )

@@ -16,6 +16,7 @@ from dealgraph.stream.interaction import (
     Purpose,
     Reason,
     Recall,
+    Split,
     StageChange,
 )
 from dealgraph.stream.validation import Limits, check
@@ -142,6 +143,7 @@ def test_every_kind_that_changes_something_needs_its_own_detail() -> None:
         ConsentChange("rep-1", Channel.CHAT, Purpose.CAPTURE, True),
         Recall("other"),
         Merge("a", "b", Side.REP),
+        Split("a", "b", Side.REP),
     ]
     fitting = {
         (kind, type(detail))
@@ -157,4 +159,5 @@ def test_every_kind_that_changes_something_needs_its_own_detail() -> None:
         (InteractionKind.RECALL, Recall),
         (InteractionKind.DELETE, Recall),
         (InteractionKind.MERGE, Merge),
+        (InteractionKind.SPLIT, Split),
     }

@@ -13,6 +13,7 @@ from dealgraph.graph.model import ActionKind, Channel, Role, Side
 from dealgraph.stream.interaction import (
     ConsentChange,
     Detail,
+    Entity,
     FieldChange,
     Interaction,
     InteractionKind,
@@ -21,6 +22,7 @@ from dealgraph.stream.interaction import (
     Provenance,
     Purpose,
     Recall,
+    Split,
     StageChange,
 )
 
@@ -191,6 +193,22 @@ def merge(
     return _record(at, own | changes)
 
 
+def split(
+    native_id: str,
+    other: str,
+    at: int = MONDAY + DAY,
+    side: Side = Side.CUSTOMER,
+    **changes: Any,
+) -> Interaction:
+    """Two native ids turn out not to be one person."""
+    own: dict[str, Any] = {
+        "native_id": f"split/{native_id}/{other}",
+        "kind": InteractionKind.SPLIT,
+        "detail": Split(native_id=native_id, other_native_id=other, side=side),
+    }
+    return _record(at, own | changes)
+
+
 def _record(at: int, changes: dict[str, Any]) -> Interaction:
     base = Interaction(
         source="crm",
@@ -240,6 +258,17 @@ _DETAILS: Final[dict[InteractionKind, st.SearchStrategy[Detail]]] = {
         native_id=_IDS.map("a-".__add__),
         other_native_id=_IDS.map("b-".__add__),
         side=st.sampled_from((Side.CUSTOMER, Side.REP)),
+        entity=st.sampled_from(Entity),
+        confidence=st.floats(0, 1, width=32),
+        rule=_WORDS,
+    ),
+    InteractionKind.SPLIT: st.builds(
+        Split,
+        native_id=_IDS.map("a-".__add__),
+        other_native_id=_IDS.map("b-".__add__),
+        side=st.sampled_from((Side.CUSTOMER, Side.REP)),
+        entity=st.sampled_from(Entity),
+        rule=_WORDS,
     ),
 }
 

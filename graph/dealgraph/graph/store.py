@@ -45,12 +45,13 @@ class GraphBatch(Struct, frozen=True):
     earliest observation. `as_of` looks at the observations recorded until then.
     What no observation says of a contact or rep, their actions do: "name" is the speaker and "role" the
     role of the newest action by (at, id) that has one and was not recalled.
-    `edges` exclude those that an action or signal implies (schema.IMPLIED_BY_*); the same edge seen
-    again keeps the earliest `valid_from`; a `valid_to` closes it for good, and the end recorded last is
+    `edges` exclude those that an action or signal implies (schema.IMPLIED_BY_*); the same edge seen again
+    keeps the earliest `valid_from`; a `valid_to` closes it for good, and the end recorded last is
     believed. SAME_AS is believed as stated with the latest `valid_from`: a statement with a `valid_to`
-    parts the two, also against one of the same time, and then there is no edge. An action is taken in once; of several `retractions` the one recorded first counts, and
-    they may come before their action. Of versions of a signal with equal `recorded_at` the one applied
-    last is believed. `position` is the offset of the last log record that the batch covers.
+    parts the two, also against one of the same time, and then there is no edge. An action is taken in
+    once; of several `retractions` the one recorded first counts, and they may come before their action.
+    Of versions of a signal with equal `recorded_at` the one applied last is believed. `position` is the
+    offset of the last log record that the batch covers.
 
     Nodes and edges that come out have the `recorded_at` at which they first became known. `as_of` is
     exact for facts applied in the order of `recorded_at`, as a log holds them; present belief is exact

@@ -7,10 +7,11 @@ start they are read from the registry up to the committed position.
 from msgspec.structs import replace
 
 from dealgraph.graph.model import OPEN, NodeRef, Side
+from dealgraph.graph.schema import PERSONS
 from dealgraph.graph.store import GraphStore
 from dealgraph.stream import codec
 from dealgraph.stream.consent import ConsentLedger, ConsentPolicy
-from dealgraph.stream.identity import Identities, person_ref
+from dealgraph.stream.identity import Identities, pair_of, person_ref
 from dealgraph.stream.interaction import (
     ConsentChange,
     Interaction,
@@ -18,6 +19,7 @@ from dealgraph.stream.interaction import (
     Purpose,
     Recall,
     Rejected,
+    Split,
     action_id,
 )
 from dealgraph.stream.log import EventLog, Topic
@@ -53,8 +55,8 @@ class Admission:
         self._restore(graph.position())
 
     def aliases(self) -> list[tuple[NodeRef, NodeRef]]:
-        """Return (id, first id of the person) for all ids that were merged."""
-        return self._identities.aliases()
+        """Return (id, first id of the person) for all ids of people that were merged."""
+        return [pair for pair in self._identities.aliases() if pair[0].kind in PERSONS]
 
     def take(self, received: Received) -> list[Admitted]:
         """Return the parts that a record has."""
@@ -64,8 +66,8 @@ class Admission:
             if isinstance(detail, ConsentChange):
                 self._ledger.record(detail, interaction.occurred_at, interaction.source)
                 return [Passed(received.place)]
-            if isinstance(detail, Merge):
-                return self._merge(received, detail)
+            if isinstance(detail, Merge | Split):
+                return self._rename(received, detail)
             if isinstance(detail, Recall):
                 return self._recall(received, detail)
         return [self._consent(received)]
@@ -88,7 +90,7 @@ class Admission:
             self._awaited.pop(received.id, OPEN) if self._awaited else OPEN,
         )
 
-    def _merge(self, received: Received, detail: Merge) -> list[Admitted]:
+    def _rename(self, received: Received, detail: Merge | Split) -> list[Admitted]:
         renamed = self._renamed(received.interaction, detail)
         place = replace(received.place, parts=self._shards)
         return [
@@ -96,14 +98,15 @@ class Admission:
         ]
 
     def _renamed(
-        self, interaction: Interaction, detail: Merge
+        self, interaction: Interaction, detail: Merge | Split
     ) -> tuple[tuple[NodeRef, NodeRef], ...]:
-        one = person_ref(detail.side, interaction.source, detail.native_id)
-        other = person_ref(detail.side, interaction.source, detail.other_native_id)
-        if one is None or other is None:
+        """Return the people whose first id changes: detectors know customers by their own ids."""
+        pair = pair_of(interaction.source, detail)
+        if pair is None:
             return ()
-        moved = self._identities.merge(one, other)
-        return tuple((ref, self._identities.canonical(ref)) for ref in sorted(moved))
+        joined = isinstance(detail, Merge)
+        renamed = self._identities.state(pair, interaction.occurred_at, joined=joined)
+        return renamed if pair[0].kind in PERSONS else ()
 
     def _recall(self, received: Received, detail: Recall) -> list[Admitted]:
         """Route a recall to the state of its target, or remember it until the target comes."""
@@ -140,5 +143,5 @@ class Admission:
         detail = interaction.detail
         if isinstance(detail, ConsentChange):
             self._ledger.record(detail, interaction.occurred_at, interaction.source)
-        elif isinstance(detail, Merge):
+        elif isinstance(detail, Merge | Split):
             self._renamed(interaction, detail)

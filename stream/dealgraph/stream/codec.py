@@ -23,6 +23,7 @@ from dealgraph.stream.interaction import (
     ConsentChange,
     DeadLetter,
     Detail,
+    Entity,
     FieldChange,
     Interaction,
     InteractionKind,
@@ -33,6 +34,7 @@ from dealgraph.stream.interaction import (
     Reason,
     Recall,
     Rejected,
+    Split,
     StageChange,
 )
 
@@ -48,6 +50,7 @@ _KINDS: Final = _members(InteractionKind)
 _SIDES: Final = _members(Side)
 _ROLES: Final = _members(Role)
 _PURPOSES: Final = _members(Purpose)
+_ENTITIES: Final = _members(Entity)
 _ACTION_KINDS: Final[dict[int, ActionKind | None]] = {0: None, **_members(ActionKind)}
 
 
@@ -156,7 +159,25 @@ def _recall(message: pb.Interaction) -> Detail:
 
 def _merge(message: pb.Interaction) -> Detail:
     merge = message.merge
-    return Merge(merge.native_id, merge.other_native_id, _SIDES[merge.side])
+    return Merge(
+        merge.native_id,
+        merge.other_native_id,
+        _SIDES[merge.side],
+        _ENTITIES[merge.entity],
+        merge.confidence,
+        merge.rule,
+    )
+
+
+def _split(message: pb.Interaction) -> Detail:
+    split = message.split
+    return Split(
+        split.native_id,
+        split.other_native_id,
+        _SIDES[split.side],
+        _ENTITIES[split.entity],
+        split.rule,
+    )
 
 
 _DETAILS: Final[Mapping[str, Callable[[pb.Interaction], Detail]]] = {
@@ -165,6 +186,7 @@ _DETAILS: Final[Mapping[str, Callable[[pb.Interaction], Detail]]] = {
     "consent": _consent,
     "recall": _recall,
     "merge": _merge,
+    "split": _split,
 }
 
 
@@ -177,6 +199,9 @@ def _unknown_value(message: pb.Interaction, number: int) -> Rejected:
         ("consent.channel", message.consent.channel, _CHANNELS),
         ("consent.purpose", message.consent.purpose, _PURPOSES),
         ("merge.side", message.merge.side, _SIDES),
+        ("merge.entity", message.merge.entity, _ENTITIES),
+        ("split.side", message.split.side, _SIDES),
+        ("split.entity", message.split.entity, _ENTITIES),
     ]
     name = next(
         (name for name, found, known in checks if found == number and found not in known),
@@ -281,10 +306,21 @@ def _fill_detail(message: pb.Interaction, detail: Detail) -> None:
             change.purpose = purpose  # type: ignore[assignment]
         case Recall(native_id, part):
             message.recall.CopyFrom(pb.Recall(native_id=native_id, part=part))
-        case Merge(native_id, other, side):
+        case Merge():
             merge = message.merge
-            merge.native_id, merge.other_native_id = native_id, other
-            merge.side = side  # type: ignore[assignment]
+            merge.SetInParent()
+            _fill_pair(merge, detail)
+            merge.confidence = detail.confidence
+        case Split():
+            message.split.SetInParent()
+            _fill_pair(message.split, detail)
+
+
+def _fill_pair(message: pb.Merge | pb.Split, change: Merge | Split) -> None:
+    message.native_id, message.other_native_id = change.native_id, change.other_native_id
+    message.side = change.side  # type: ignore[assignment]
+    message.entity = change.entity  # type: ignore[assignment]
+    message.rule = change.rule
 
 
 def alert_to_bytes(alert: Alert) -> bytes:

@@ -2,7 +2,7 @@
 
 The rules, for an interaction on channel C at event time t and a purpose P:
 
-1. Kinds that only say what changed (consent, merge, recall, delete, stage) are always allowed, as
+1. Kinds that only say what changed (consent, merge, split, recall, delete, stage) are always allowed, as
    long as they hold no text. The value of a field may be words, so its change is not among them.
 2. Nobody who takes part (the rep who holds the conversation, the actor, the contact, the recipients)
    may have withdrawn C and P.
@@ -45,6 +45,7 @@ _WORDLESS: Final = frozenset(
     {
         InteractionKind.CONSENT,
         InteractionKind.MERGE,
+        InteractionKind.SPLIT,
         InteractionKind.RECALL,
         InteractionKind.DELETE,
         InteractionKind.STAGE_CHANGE,

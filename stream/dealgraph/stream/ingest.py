@@ -22,6 +22,7 @@ from dealgraph.stream.interaction import (
     Purpose,
     Reason,
     Rejected,
+    Split,
     action_id,
 )
 from dealgraph.stream.log import Appended, EventLog, NewRecord, Topic
@@ -111,7 +112,7 @@ class Gate:
                 batch.reject(_rejected(item, Reason.BAD_ENCODING, "holds half a character"), id_)
                 return
             batch.wait(item, record)
-            if isinstance(item.detail, ConsentChange | Merge):
+            if isinstance(item.detail, ConsentChange | Merge | Split):
                 self._store(batch)
 
     def _record(self, item: Interaction, id_: str, now: int) -> NewRecord:
@@ -121,12 +122,12 @@ class Gate:
         return NewRecord(id_, digest, now, body)
 
     def _store(self, batch: "_Batch") -> None:
-        """Append what waits, and let consent and merges take effect."""
+        """Append what waits, and let consent, merges and splits take effect."""
         outcomes = self._log.append(Topic.INTERACTIONS, [record for _, _, record in batch.waiting])
         for (index, item, record), outcome in zip(batch.waiting, outcomes, strict=True):
             if outcome is Appended.STORED:
                 batch.settle(index, item.source, Receipt(Outcome.ACCEPTED, record.id))
-                if isinstance(item.detail, ConsentChange | Merge):
+                if isinstance(item.detail, ConsentChange | Merge | Split):
                     self._registry.add(item, record)
             elif outcome is Appended.DUPLICATE:
                 batch.settle(index, item.source, Receipt(Outcome.DUPLICATE, record.id))

@@ -35,6 +35,7 @@ class InteractionKind(IntEnum):
     MERGE = 11
     DELETE = 12
     ACTIVITY = 13
+    SPLIT = 14
 
 
 class Purpose(IntEnum):
@@ -150,15 +151,39 @@ class Recall(Struct, frozen=True, gc=False, array_like=True, tag=True):
     part: int = 0
 
 
+class Entity(IntEnum):
+    """What two ids may be one of; the numbers equal those of the contract."""
+
+    PERSON = 0
+    CUSTOMER = 1
+    OPPORTUNITY = 2
+
+
 class Merge(Struct, frozen=True, gc=False, array_like=True, tag=True):
-    """Two native ids are one person."""
+    """Two native ids are one person (of a side), customer or opportunity, from the event time on.
+
+    `confidence` lies in (0, 1]; 0 means that it is stated as a fact. `rule` names what found it.
+    """
 
     native_id: str
     other_native_id: str
     side: Side
+    entity: Entity = Entity.PERSON
+    confidence: float = 0.0
+    rule: str = ""
 
 
-Detail = StageChange | FieldChange | ConsentChange | Recall | Merge
+class Split(Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """Two native ids are not one, from the event time on: takes earlier merges of the pair back."""
+
+    native_id: str
+    other_native_id: str
+    side: Side
+    entity: Entity = Entity.PERSON
+    rule: str = ""
+
+
+Detail = StageChange | FieldChange | ConsentChange | Recall | Merge | Split
 
 NOBODY: Final = Person()
 NOWHERE: Final = Provenance()

@@ -14,8 +14,8 @@ from dealgraph.graph.model import (
     Side,
 )
 from dealgraph.graph.store import GraphBatch, Retraction
-from dealgraph.stream.identity import person_ref
-from dealgraph.stream.interaction import Interaction, Merge
+from dealgraph.stream.identity import pair_of, person_ref
+from dealgraph.stream.interaction import Interaction, Merge, Split
 from dealgraph.stream.steps import Outcome
 
 _KNOWN_LIMIT: Final = 200_000
@@ -124,16 +124,16 @@ class Projection:
 
     def _merge(self, interaction: Interaction, recorded_at: int) -> None:
         detail = interaction.detail
-        if not isinstance(detail, Merge):
+        if not isinstance(detail, Merge | Split):
             return
-        one = person_ref(detail.side, interaction.source, detail.native_id)
-        other = person_ref(detail.side, interaction.source, detail.other_native_id)
-        if one is None or other is None or one == other:
+        pair = pair_of(interaction.source, detail)
+        if pair is None:
             return
         at = interaction.occurred_at
-        first, second = sorted((one, other))
-        self._nodes += [Node(first, {}, at, recorded_at), Node(second, {}, at, recorded_at)]
-        self._edges.append(Edge(EdgeKind.SAME_AS, first, second, at, OPEN, recorded_at))
+        until = OPEN if isinstance(detail, Merge) else at
+        if until == OPEN:
+            self._nodes += [Node(ref, {}, at, recorded_at) for ref in pair]
+        self._edges.append(Edge(EdgeKind.SAME_AS, *pair, at, until, recorded_at))
 
 
 def _recipients(interaction: Interaction) -> tuple[NodeRef, ...]:

@@ -7,8 +7,15 @@ from typing import Final
 
 from dealgraph.stream import codec
 from dealgraph.stream.consent import ConsentLedger, ConsentPolicy
-from dealgraph.stream.identity import Identities, person_ref
-from dealgraph.stream.interaction import ConsentChange, Interaction, Merge, Purpose, Rejected
+from dealgraph.stream.identity import Identities, pair_of
+from dealgraph.stream.interaction import (
+    ConsentChange,
+    Interaction,
+    Merge,
+    Purpose,
+    Rejected,
+    Split,
+)
 from dealgraph.stream.log import EventLog, NewRecord, Topic
 
 _CHUNK: Final = 1000
@@ -52,8 +59,8 @@ class Registry:
         source, detail = interaction.source, interaction.detail
         if isinstance(detail, ConsentChange):
             self._ledger.record(detail, interaction.occurred_at, source)
-        elif isinstance(detail, Merge):
-            one = person_ref(detail.side, source, detail.native_id)
-            other = person_ref(detail.side, source, detail.other_native_id)
-            if one is not None and other is not None:
-                self._identities.merge(one, other)
+        elif isinstance(detail, Merge | Split):
+            pair = pair_of(source, detail)
+            if pair is not None:
+                joined = isinstance(detail, Merge)
+                self._identities.state(pair, interaction.occurred_at, joined=joined)

@@ -67,7 +67,10 @@ class Tagged(Struct, frozen=True, gc=False):
 
 
 class Merged(Struct, frozen=True, gc=False):
-    """Two ids are one person: told to every shard. `renamed` holds (id, first id of the person)."""
+    """Who is one person changed: told to every shard.
+
+    `renamed` holds (id, first id of the person) for the ids whose first id is another one now.
+    """
 
     place: Place
     shard: int
@@ -93,7 +96,7 @@ class Passed(Struct, frozen=True, gc=False):
 class Outcome(Struct, frozen=True, gc=False):
     """What a part of a record adds: to the graph, to the alerts, or to the dead letters.
 
-    `interaction` is what an `action`, or a merge when there is none, came from.
+    `interaction` is what an `action`, or a merge or split when there is none, came from.
     """
 
     place: Place

@@ -12,6 +12,7 @@ from dealgraph.stream.interaction import (
     MAX_TEXT,
     ConsentChange,
     Detail,
+    Entity,
     FieldChange,
     Interaction,
     InteractionKind,
@@ -19,6 +20,7 @@ from dealgraph.stream.interaction import (
     Reason,
     Recall,
     Rejected,
+    Split,
     StageChange,
 )
 
@@ -35,6 +37,7 @@ _DETAILS: Final[dict[InteractionKind, type[Detail]]] = {
     InteractionKind.RECALL: Recall,
     InteractionKind.DELETE: Recall,
     InteractionKind.MERGE: Merge,
+    InteractionKind.SPLIT: Split,
 }
 
 
@@ -204,14 +207,27 @@ def _check_change(i: Interaction, detail: Detail, limits: Limits) -> _Fault:
             if (native_id, part) == (i.native_id, i.part):
                 return Reason.UNKNOWN_VALUE, f"{i.kind.name} takes itself back"
             return _check_needed("native_id of what is taken back", native_id, limits)
-        case Merge(native_id, other, side):
-            if side not in (Side.CUSTOMER, Side.REP):
-                return Reason.MISSING_FIELD, "MERGE needs a side: CUSTOMER or REP"
-            if native_id and person_id(i.source, native_id) == person_id(i.source, other):
-                return Reason.UNKNOWN_VALUE, "MERGE names the same id twice"
-            return _check_needed("native_id", native_id, limits) or _check_needed(
-                "other_native_id", other, limits
-            )
+        case Merge() | Split():
+            return _check_pair(i, detail, limits)
+
+
+def _check_pair(i: Interaction, change: Merge | Split, limits: Limits) -> _Fault:
+    name, native_id, other = i.kind.name, change.native_id, change.other_native_id
+    fault = _check_needed("native_id", native_id, limits) or _check_needed(
+        "other_native_id", other, limits
+    )
+    if fault:
+        return fault
+    if change.entity is Entity.PERSON and change.side not in (Side.CUSTOMER, Side.REP):
+        return Reason.MISSING_FIELD, f"{name} of people needs a side: CUSTOMER or REP"
+    if native_id == other or (
+        change.entity is Entity.PERSON
+        and person_id(i.source, native_id) == person_id(i.source, other)
+    ):
+        return Reason.UNKNOWN_VALUE, f"{name} names the same id twice"
+    if isinstance(change, Merge) and not 0 <= change.confidence <= 1:
+        return Reason.WRONG_TYPE, "the confidence of a merge lies between 0 and 1"
+    return _check_id("rule", change.rule, limits)
 
 
 def _check_needed(name: str, value: str, limits: Limits) -> _Fault:

@@ -85,6 +85,8 @@ class _InteractionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inter
     """A record was deleted at its source."""
     INTERACTION_KIND_ACTIVITY: _InteractionKind.ValueType  # 13
     """Any other step of a business process, named by its attributes."""
+    INTERACTION_KIND_SPLIT: _InteractionKind.ValueType  # 14
+    """Two native ids turned out not to be one person."""
 
 class InteractionKind(_InteractionKind, metaclass=_InteractionKindEnumTypeWrapper):
     """What an interaction is."""
@@ -117,6 +119,8 @@ INTERACTION_KIND_DELETE: InteractionKind.ValueType  # 12
 """A record was deleted at its source."""
 INTERACTION_KIND_ACTIVITY: InteractionKind.ValueType  # 13
 """Any other step of a business process, named by its attributes."""
+INTERACTION_KIND_SPLIT: InteractionKind.ValueType  # 14
+"""Two native ids turned out not to be one person."""
 Global___InteractionKind: _TypeAlias = InteractionKind  # noqa: Y015
 
 class _Side:
@@ -355,6 +359,30 @@ PURPOSE_EMOTION: Purpose.ValueType  # 3
 """To infer emotion from it."""
 Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
 
+class _Entity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EntityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Entity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ENTITY_UNSPECIFIED: _Entity.ValueType  # 0
+    """A person."""
+    ENTITY_CUSTOMER: _Entity.ValueType  # 1
+    """A customer (account)."""
+    ENTITY_OPPORTUNITY: _Entity.ValueType  # 2
+    """An opportunity."""
+
+class Entity(_Entity, metaclass=_EntityEnumTypeWrapper):
+    """What two ids may be one of."""
+
+ENTITY_UNSPECIFIED: Entity.ValueType  # 0
+"""A person."""
+ENTITY_CUSTOMER: Entity.ValueType  # 1
+"""A customer (account)."""
+ENTITY_OPPORTUNITY: Entity.ValueType  # 2
+"""An opportunity."""
+Global___Entity: _TypeAlias = Entity  # noqa: Y015
+
 @_typing.final
 class Actor(_message.Message):
     """A person who acts, as the source names them."""
@@ -545,33 +573,85 @@ Global___Recall: _TypeAlias = Recall  # noqa: Y015
 
 @_typing.final
 class Merge(_message.Message):
-    """Two native ids are one person."""
+    """Two native ids are one person, customer or opportunity. Of what is said of a pair, the last in event
+    time holds.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NATIVE_ID_FIELD_NUMBER: _builtins.int
     OTHER_NATIVE_ID_FIELD_NUMBER: _builtins.int
     SIDE_FIELD_NUMBER: _builtins.int
+    ENTITY_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
     native_id: _builtins.str
     """The one native id."""
     other_native_id: _builtins.str
     """The other native id of the same person."""
     side: Global___Side.ValueType
-    """Whose side the person is on."""
+    """Whose side the person is on; for people only."""
+    entity: Global___Entity.ValueType
+    """What the ids are."""
+    confidence: _builtins.float
+    """How sure it is, 0 to 1; 0 means stated as a fact."""
+    rule: _builtins.str
+    """What found it, for example a rule or a curator."""
     def __init__(
         self,
         *,
         native_id: _builtins.str = ...,
         other_native_id: _builtins.str = ...,
         side: Global___Side.ValueType = ...,
+        entity: Global___Entity.ValueType = ...,
+        confidence: _builtins.float = ...,
+        rule: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["native_id", b"native_id", "other_native_id", b"other_native_id", "side", b"side"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "entity", b"entity", "native_id", b"native_id", "other_native_id", b"other_native_id", "rule", b"rule", "side", b"side"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Merge: _TypeAlias = Merge  # noqa: Y015
+
+@_typing.final
+class Split(_message.Message):
+    """Two native ids are not one: takes earlier merges of this pair back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NATIVE_ID_FIELD_NUMBER: _builtins.int
+    OTHER_NATIVE_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    ENTITY_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    native_id: _builtins.str
+    """The one native id."""
+    other_native_id: _builtins.str
+    """The other native id."""
+    side: Global___Side.ValueType
+    """Whose side the person is on; for people only."""
+    entity: Global___Entity.ValueType
+    """What the ids are."""
+    rule: _builtins.str
+    """What found it, for example a curator."""
+    def __init__(
+        self,
+        *,
+        native_id: _builtins.str = ...,
+        other_native_id: _builtins.str = ...,
+        side: Global___Side.ValueType = ...,
+        entity: Global___Entity.ValueType = ...,
+        rule: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity", b"entity", "native_id", b"native_id", "other_native_id", b"other_native_id", "rule", b"rule", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Split: _TypeAlias = Split  # noqa: Y015
 
 @_typing.final
 class Interaction(_message.Message):
@@ -626,6 +706,7 @@ class Interaction(_message.Message):
     CONSENT_FIELD_NUMBER: _builtins.int
     RECALL_FIELD_NUMBER: _builtins.int
     MERGE_FIELD_NUMBER: _builtins.int
+    SPLIT_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant that owns the interaction; empty means the server's own."""
     source: _builtins.str
@@ -698,6 +779,10 @@ class Interaction(_message.Message):
     def merge(self) -> Global___Merge:
         """For INTERACTION_KIND_MERGE."""
 
+    @_builtins.property
+    def split(self) -> Global___Split:
+        """For INTERACTION_KIND_SPLIT."""
+
     def __init__(
         self,
         *,
@@ -728,12 +813,13 @@ class Interaction(_message.Message):
         consent: Global___ConsentChange | None = ...,
         recall: Global___Recall | None = ...,
         merge: Global___Merge | None = ...,
+        split: Global___Split | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "consent", b"consent", "detail", b"detail", "field_change", b"field_change", "merge", b"merge", "provenance", b"provenance", "recall", b"recall", "stage_change", b"stage_change"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "consent", b"consent", "detail", b"detail", "field_change", b"field_change", "merge", b"merge", "provenance", b"provenance", "recall", b"recall", "split", b"split", "stage_change", b"stage_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_kind", b"action_kind", "actor", b"actor", "attributes", b"attributes", "channel", b"channel", "consent", b"consent", "consent_basis", b"consent_basis", "contact_id", b"contact_id", "customer_id", b"customer_id", "detail", b"detail", "duration_ms", b"duration_ms", "field_change", b"field_change", "kind", b"kind", "language", b"language", "merge", b"merge", "native_id", b"native_id", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "part", b"part", "provenance", b"provenance", "recall", b"recall", "recipients", b"recipients", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "session_id", b"session_id", "source", b"source", "stage_change", b"stage_change", "tenant", b"tenant", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_kind", b"action_kind", "actor", b"actor", "attributes", b"attributes", "channel", b"channel", "consent", b"consent", "consent_basis", b"consent_basis", "contact_id", b"contact_id", "customer_id", b"customer_id", "detail", b"detail", "duration_ms", b"duration_ms", "field_change", b"field_change", "kind", b"kind", "language", b"language", "merge", b"merge", "native_id", b"native_id", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "part", b"part", "provenance", b"provenance", "recall", b"recall", "recipients", b"recipients", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "session_id", b"session_id", "source", b"source", "split", b"split", "stage_change", b"stage_change", "tenant", b"tenant", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["stage_change", "field_change", "consent", "recall", "merge"]  # noqa: Y015
+    _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["stage_change", "field_change", "consent", "recall", "merge", "split"]  # noqa: Y015
     _WhichOneofArgType_detail: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_detail) -> _WhichOneofReturnType_detail | None: ...
 
