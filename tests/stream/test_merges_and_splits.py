@@ -94,15 +94,15 @@ def test_customers_and_opportunities_merge_and_split_too(tmp_path: Path, entity:
         {one.customer if entity is Entity.CUSTOMER else one.opportunity for one in STORY} - {""}
     )
     first, second = (NodeRef(kind, id_) for id_ in ids[:2])
-    both = (Merge(first.id, second.id, Side.UNKNOWN, entity), Split(*ids[:2], Side.UNKNOWN, entity))
+    pair = (first.id, second.id, Side.UNKNOWN, entity)
     with opened(tmp_path) as dealgraph:
         process(dealgraph, STORY)
         before = graph_hash(dealgraph.graph)
 
-        process(dealgraph, [merge("", "", LATER, detail=both[0])])
+        process(dealgraph, [merge("", "", LATER, detail=Merge(*pair))])
         assert dealgraph.graph.same_as([second]) == {first: first, second: first}
 
-        process(dealgraph, [split("", "", LATER + 1, detail=both[1])])
+        process(dealgraph, [split("", "", LATER + 1, detail=Split(*pair))])
         assert graph_hash(dealgraph.graph) == before
 
 

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from dealgraph.api.v1 import (
     alert_service_pb2,
     graph_service_pb2,
+    identity_service_pb2,
     ingest_service_pb2,
     live_session_service_pb2,
 )
@@ -26,6 +27,7 @@ SERVICES: Final = tuple(
         (graph_service_pb2, "GraphService"),
         (alert_service_pb2, "AlertService"),
         (live_session_service_pb2, "LiveSessionService"),
+        (identity_service_pb2, "IdentityService"),
     )
 )
 """Full names of dealgraph's services."""

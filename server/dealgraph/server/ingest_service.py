@@ -1,7 +1,6 @@
 """Takes interactions in: nothing is acknowledged before it is durable, nothing refused in silence."""
 
 import hashlib
-import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -16,7 +15,8 @@ from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.errors import check_tenant, invalid
 from dealgraph.server.interceptor import seconds_left
 from dealgraph.server.readers import Readers
-from dealgraph.server.requests import page_size
+from dealgraph.server.requests import page_size, reused_request
+from dealgraph.server.requests import request_id as check_request_id
 from dealgraph.server.tokens import Tokens
 from dealgraph.stream import codec
 from dealgraph.stream.dead_letters import DeadLetters, Kept
@@ -69,7 +69,7 @@ class IngestService(ingest_service_pb2_grpc.IngestServiceServicer):
         """Store a batch and answer per interaction, once it is durable."""
         check_tenant(request.tenant, self._tenant)
         self._check_size(request)
-        _check_request_id(request.request_id)
+        check_request_id(request.request_id)
         receipts = await self._commits.submit(partial(self._publish, request))
         return pb.PublishResponse(results=[publish_result(receipt) for receipt in receipts])
 
@@ -158,9 +158,7 @@ class IngestService(ingest_service_pb2_grpc.IngestServiceServicer):
                 request.request_id, _digest(request), _items(request)
             )
         except RequestReusedError:
-            raise invalid(
-                "request_id", "was used before with another body", "REQUEST_ID_REUSED"
-            ) from None
+            raise reused_request() from None
         return receipts[: len(request.interactions)]
 
     def _check_size(self, request: pb.PublishRequest | pb.PublishStreamRequest) -> None:
@@ -221,12 +219,3 @@ def _digest(request: pb.PublishRequest) -> bytes:
     body.CopyFrom(request)
     body.ClearField("request_id")
     return hashlib.sha256(body.SerializeToString(deterministic=True)).digest()
-
-
-def _check_request_id(request_id: str) -> None:
-    if not request_id:
-        return
-    try:
-        uuid.UUID(request_id)
-    except ValueError:
-        raise invalid("request_id", "must be a UUID") from None

@@ -1,5 +1,6 @@
 """What many requests have in common: page sizes, times, references to nodes."""
 
+import uuid
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, TypeVar
@@ -72,3 +73,18 @@ def kinds(field: str, asked: Iterable[int], known: type[Kind]) -> frozenset[Kind
 def no_node(ref: NodeRef) -> CallError:
     """Return the error of a request for a node that was not known at its time."""
     return not_found("NODE", f"{ref.kind.name}/{ref.id}")
+
+
+def request_id(asked: str) -> None:
+    """Raise CallError when the id of a request is given and no UUID."""
+    if not asked:
+        return
+    try:
+        uuid.UUID(asked)
+    except ValueError:
+        raise invalid("request_id", "must be a UUID") from None
+
+
+def reused_request() -> CallError:
+    """Return the error of a request whose id came before with another body."""
+    return invalid("request_id", "was used before with another body", "REQUEST_ID_REUSED")

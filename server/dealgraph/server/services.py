@@ -10,6 +10,7 @@ import grpc
 from dealgraph.api.v1 import (
     alert_service_pb2_grpc,
     graph_service_pb2_grpc,
+    identity_service_pb2_grpc,
     ingest_service_pb2_grpc,
     live_session_service_pb2_grpc,
 )
@@ -21,9 +22,11 @@ from dealgraph.server.alert_service import AlertService, AlertStreams
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.compose import Embedded
 from dealgraph.server.graph_service import GraphService
+from dealgraph.server.identity_service import IdentityService
 from dealgraph.server.ingest_service import IngestService
 from dealgraph.server.live_service import LiveSessionService
 from dealgraph.server.metrics import Metrics
+from dealgraph.server.proposals import ProposalBook
 from dealgraph.server.readers import Readers
 from dealgraph.server.settings import Settings
 from dealgraph.server.timelines import Timelines
@@ -36,6 +39,7 @@ from dealgraph.stream.connectors.roster import Roster
 from dealgraph.stream.dead_letters import DeadLetters
 from dealgraph.stream.interaction import Interaction, Reason, Rejected
 from dealgraph.stream.log import Topic
+from dealgraph.stream.matching import load_matching
 
 _STATE_MORE: Final = (
     "the record alone says too little: import its file again with the roster, the mapping or "
@@ -99,6 +103,17 @@ class Services:
             clock,
             AlertStreams(settings.alerts.heartbeat_seconds, stated.deadline_seconds),
         )
+        self._identity = IdentityService(
+            tenant,
+            embedded.gate,
+            embedded.graph,
+            ProposalBook(embedded.graph, embedded.gate, load_matching(), clock),
+            self.commits,
+            self._readers,
+            tokens,
+            clock,
+            stated.deadline_seconds,
+        )
         self._live = LiveSessionService(
             tenant,
             embedded.gate,
@@ -116,6 +131,7 @@ class Services:
         graph_service_pb2_grpc.add_GraphServiceServicer_to_server(self.graph, server)
         alert_service_pb2_grpc.add_AlertServiceServicer_to_server(self._alerts, server)
         live_session_service_pb2_grpc.add_LiveSessionServiceServicer_to_server(self._live, server)
+        identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(self._identity, server)
 
     async def close(self) -> None:
         """Finish the writes that wait, and release all threads."""

@@ -87,6 +87,8 @@ class Identities:
         self._joined: dict[NodeRef, set[NodeRef]] = {}
         self.version = 0
         """Grows whenever ids become one or part: what was remembered about people may be old."""
+        self.decisions = 0
+        """Grows with every statement that holds, also when it changes nothing."""
 
     def state(
         self, pair: tuple[NodeRef, NodeRef], at: int, *, joined: bool
@@ -100,6 +102,7 @@ class Identities:
         if before is not None and statement <= before:
             return ()
         self._stated[pair] = statement
+        self.decisions += 1
         was_joined = before is not None and not before[1]
         if joined == was_joined:
             return ()
@@ -112,10 +115,23 @@ class Identities:
         self._joined[other].discard(one)
         return self._regroup(self.members(one))
 
+    def copy(self) -> "Identities":
+        """Return the same state as a value of its own."""
+        twin = Identities()
+        twin._members, twin._canonical = self._members.copy(), self._canonical.copy()
+        twin._stated = self._stated.copy()
+        twin._joined = {ref: near.copy() for ref, near in self._joined.items()}
+        twin.version, twin.decisions = self.version, self.decisions
+        return twin
+
     def apart(self, one: NodeRef, other: NodeRef) -> bool:
         """Say whether the last word about these two ids is that they are not one."""
         stated = self._stated.get((one, other) if one < other else (other, one))
         return stated is not None and stated[1]
+
+    def without(self, ref: NodeRef) -> list[frozenset[NodeRef]]:
+        """Return the groups that the other ids of a person make once nothing is joined to `ref`."""
+        return self._groups(self.members(ref) - {ref}, ref)
 
     def joined_with(self, ref: NodeRef) -> tuple[NodeRef, ...]:
         """Return the ids that a statement about the pair itself joins to `ref`, sorted."""
@@ -139,17 +155,8 @@ class Identities:
 
     def _regroup(self, refs: frozenset[NodeRef]) -> tuple[tuple[NodeRef, NodeRef], ...]:
         """Find anew who of `refs` is one, and return the ids whose first id changed."""
-        groups: list[frozenset[NodeRef]] = []
-        left = set(refs)
-        while left:
-            group, frontier = set[NodeRef](), {left.pop()}
-            while frontier:
-                group |= frontier
-                frontier = {near for ref in frontier for near in self._joined.get(ref, ())} - group
-            left -= group
-            groups.append(frozenset(group))
         changed: list[tuple[NodeRef, NodeRef]] = []
-        for together in groups:
+        for together in self._groups(refs):
             first = min(together)
             for ref in together:
                 if self.canonical(ref) != first:
@@ -158,3 +165,19 @@ class Identities:
                 self._members[ref] = together
         self.version += 1
         return tuple(sorted(changed))
+
+    def _groups(
+        self, refs: frozenset[NodeRef], without: NodeRef | None = None
+    ) -> list[frozenset[NodeRef]]:
+        """Return `refs` by what is joined, as if nothing were joined to `without`; sorted."""
+        groups: list[frozenset[NodeRef]] = []
+        left = set(refs)
+        while left:
+            group, frontier = set[NodeRef](), {left.pop()}
+            while frontier:
+                group |= frontier
+                near = {near for ref in frontier for near in self._joined.get(ref, ())}
+                frontier = near - group - {without}
+            left -= group
+            groups.append(frozenset(group))
+        return sorted(groups, key=min)

@@ -6,7 +6,8 @@ reason becomes a dead letter, whose payload is kept only where consent allows it
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from dealgraph.graph.model import NodeKind
 from dealgraph.stream import codec
 from dealgraph.stream.consent import EXPLANATIONS, ConsentPolicy
 from dealgraph.stream.dead_letters import dead_letter_record, presentable
+from dealgraph.stream.identity import Identities
 from dealgraph.stream.interaction import (
     ConsentChange,
     Interaction,
@@ -25,6 +27,7 @@ from dealgraph.stream.interaction import (
     Split,
     action_id,
 )
+from dealgraph.stream.links import links_of
 from dealgraph.stream.log import Appended, EventLog, NewRecord, Topic
 from dealgraph.stream.meter import Meter
 from dealgraph.stream.receipts import Outcome, Receipt, RequestReusedError, Requests
@@ -90,6 +93,10 @@ class Gate:
                 self._requests.keep(request_id, digest, self._clock(), receipts)
         return receipts
 
+    def answered(self, request_id: str, digest: bytes) -> bool:
+        """Say whether a request was published before; raises RequestReusedError as `publish_once`."""
+        return self._requests.knows(request_id, digest)
+
     def _take(self, batch: "_Batch", item: Interaction | Rejected) -> None:
         """Settle an item that is refused, and let an item that is not wait to be stored."""
         if isinstance(item, Rejected):
@@ -129,6 +136,8 @@ class Gate:
                 batch.settle(index, item.source, Receipt(Outcome.ACCEPTED, record.id))
                 if isinstance(item.detail, ConsentChange | Merge | Split):
                     self._registry.add(item, record)
+                elif item.attributes:
+                    self._link(item, batch.now)
             elif outcome is Appended.DUPLICATE:
                 batch.settle(index, item.source, Receipt(Outcome.DUPLICATE, record.id))
             else:
@@ -136,6 +145,28 @@ class Gate:
                 rejected = _rejected(item, Reason.ID_REUSED, detail)
                 batch.reject(rejected, record.id, index)
         batch.waiting.clear()
+
+    def _link(self, item: Interaction, now: int) -> None:
+        """Store the merges that an interaction's attributes state as facts; each is stored once."""
+        for link in links_of(item):
+            id_ = action_id(link.source, link.native_id)
+            if id_ in self._registry.known or check(link, self._tenant, now, self._limits):
+                continue
+            record = self._record(link, id_, now)
+            if self._log.append(Topic.INTERACTIONS, [record]) == [Appended.STORED]:
+                self._registry.add(link, record)
+
+    @contextmanager
+    def deciding(self) -> Iterator[Identities]:
+        """Hold ingest while the block looks at who is one and publishes what follows from it."""
+        with self._log.transaction(Topic.INTERACTIONS), self._lock:
+            self._registry.refresh()
+            yield self._registry.identities
+
+    def identities(self) -> Identities:
+        """Return a copy of who is one, to be looked at beside ingest."""
+        with self._lock:
+            return self._registry.identities.copy()
 
     def _withheld(self, rejected: Rejected) -> Rejected:
         """Take the payload from a record that may hold what nobody consented to."""

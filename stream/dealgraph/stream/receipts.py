@@ -46,13 +46,21 @@ class Requests:
 
         Raises RequestReusedError when it came with another body, of which `digest` is the digest.
         """
+        answer = self._find(request_id, digest)
+        return None if answer is None else answer.receipts(items)
+
+    def knows(self, request_id: str, digest: bytes) -> bool:
+        """Say whether a request was answered before; raises as `answer`."""
+        return self._find(request_id, digest) is not None
+
+    def _find(self, request_id: str, digest: bytes) -> "_Answer | None":
         record = self._log.find(Topic.REQUESTS, [request_id]).get(request_id)
         if record is None:
             return None
         answer = _answers.decode(record.body)
         if answer.digest != digest:
             raise RequestReusedError(f"request_id {request_id} came before with another body")
-        return answer.receipts(items)
+        return answer
 
     def keep(self, request_id: str, digest: bytes, now: int, receipts: Sequence[Receipt]) -> None:
         """Remember the receipts of a new request."""

@@ -38,24 +38,26 @@ class Registry:
         """Note an interaction that the log has just taken in as `record`."""
         self._log.append(Topic.REGISTRY, [record])
         self._offset = self._log.end(Topic.REGISTRY)
-        self._apply(interaction)
+        self._apply(interaction, record.id)
 
     def refusal(self, interaction: Interaction, purpose: Purpose) -> str | None:
         """Return why the interaction may not be used for `purpose`, None when it may."""
         return self._ledger.refusal(interaction, purpose)
 
     def _load(self) -> None:
-        self._identities = Identities()
-        self._ledger = ConsentLedger(self._policy, self._identities)
+        self.identities = Identities()
+        self.known: set[str] = set()
+        self._ledger = ConsentLedger(self._policy, self.identities)
         self._offset = 0
         while page := self._log.read(Topic.REGISTRY, self._offset, _CHUNK):
             self._offset = page[-1].offset
             for record in page:
                 interaction = codec.interaction_from_record(record.body)
                 if not isinstance(interaction, Rejected):
-                    self._apply(interaction)
+                    self._apply(interaction, record.id)
 
-    def _apply(self, interaction: Interaction) -> None:
+    def _apply(self, interaction: Interaction, id_: str) -> None:
+        self.known.add(id_)
         source, detail = interaction.source, interaction.detail
         if isinstance(detail, ConsentChange):
             self._ledger.record(detail, interaction.occurred_at, source)
@@ -63,4 +65,4 @@ class Registry:
             pair = pair_of(source, detail)
             if pair is not None:
                 joined = isinstance(detail, Merge)
-                self._identities.state(pair, interaction.occurred_at, joined=joined)
+                self.identities.state(pair, interaction.occurred_at, joined=joined)

@@ -95,7 +95,7 @@ class _EdgeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EdgeKind.Val
     EDGE_KIND_TOOK_PART_IN: _EdgeKind.ValueType  # 9
     """Contact or rep to session."""
     EDGE_KIND_SAME_AS: _EdgeKind.ValueType  # 10
-    """Contact to contact or rep to rep: one person."""
+    """Between two ids of one kind: one person, customer or opportunity."""
     EDGE_KIND_EVIDENCED_BY: _EdgeKind.ValueType  # 11
     """Decision signal to action: rests on it."""
     EDGE_KIND_SIGNALS: _EdgeKind.ValueType  # 12
@@ -127,7 +127,7 @@ EDGE_KIND_WORKS_ON: EdgeKind.ValueType  # 8
 EDGE_KIND_TOOK_PART_IN: EdgeKind.ValueType  # 9
 """Contact or rep to session."""
 EDGE_KIND_SAME_AS: EdgeKind.ValueType  # 10
-"""Contact to contact or rep to rep: one person."""
+"""Between two ids of one kind: one person, customer or opportunity."""
 EDGE_KIND_EVIDENCED_BY: EdgeKind.ValueType  # 11
 """Decision signal to action: rests on it."""
 EDGE_KIND_SIGNALS: EdgeKind.ValueType  # 12
