@@ -15,6 +15,7 @@ from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.raw import KEPT
 from dealgraph.stream.connectors.registry import connector, connectors
 from dealgraph.stream.interaction import Interaction, Rejected
+from dealgraph.stream.interaction_rows import encode_row
 from tests.support.files import (
     LOG,
     ROSTER,
@@ -32,6 +33,7 @@ from tests.support.files import (
     zipped,
 )
 from tests.support.golden import goldens
+from tests.support.interactions import MONDAY, utterance
 
 _STRANGE: Final = [
     b"", b"\0", b"\xff\xfe", b"\xed\xa0\x80", b'"', b"\r", b"\n\n", b"<", b"{", b"[[[[[[", b"]", b"\\u",
@@ -67,6 +69,7 @@ _CHAT: Final = [
     wecom_message(5, "todo", todo={"title": "x"}),
     wecom_message(6),
 ]
+_ROWS: Final = b"".join(encode_row(utterance(f"“报价” {n}", MONDAY + n)) for n in range(8))
 VALID: Final = [
     Sample("eventlog", "l.csv", csv_file([csv_row(n) for n in range(8)]).encode(), options(ROSTER, LOG), 8),
     Sample("eventlog", "l.jsonl", json_lines(map(_row, range(8))), options(ROSTER, LOG), 8),
@@ -76,6 +79,7 @@ VALID: Final = [
     Sample("webvtt", "l.vtt", vtt(*(cue(n) for n in range(8))).encode(), options(ROSTER), 8),
     Sample("wecom", "l.jsonl", json_lines(_CHAT), options(ROSTER), 8),
     Sample("wecom", "l.json", json.dumps(_CHAT).encode(), options(ROSTER), 8),
+    Sample("interactions", "l.jsonl", _ROWS, options(), 8),
     Sample("mail", "l.eml", mail_bytes(1), options(ROSTER), 1),
     Sample("mail", "l.mbox", mbox(mail_bytes(n) for n in range(8)), options(ROSTER), 8),
 ]  # fmt: skip

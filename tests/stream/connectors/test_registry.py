@@ -16,5 +16,5 @@ def test_each_connector_has_one_line_of_help() -> None:
 
 
 def test_an_unknown_source_is_told_with_those_that_exist() -> None:
-    with pytest.raises(SourceError, match=r"no source 'fax'.*eventlog, mail, .*webvtt, wecom"):
+    with pytest.raises(SourceError, match=r"no source 'fax'.*eventlog, .*mail, .*webvtt, wecom"):
         connector("fax")

@@ -15,7 +15,7 @@ import click
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C."""
 
-_COMMANDS: Final = ("demo", "serve", "import", "watch", "rebuild", "bench", "doctor")
+_COMMANDS: Final = ("demo", "serve", "import", "simulate", "watch", "rebuild", "bench", "doctor")
 _DEBUG: Final = "--debug"
 
 
