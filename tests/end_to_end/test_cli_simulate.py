@@ -46,7 +46,7 @@ def test_the_stream_comes_in_and_what_is_left_out_is_what_the_world_left_out(
     refused = [line for line in done.stdout.splitlines() if "refused: no consent of" in line]
     assert refused
     assert len({line.split("rep:")[1].split()[0] for line in refused}) == 1
-    assert "breaks off" in done.stdout
+    assert "dead letter: TRUNCATED" in done.stdout
     assert "duplicates" in done.stdout
 
 

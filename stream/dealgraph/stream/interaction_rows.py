@@ -16,6 +16,7 @@ from dealgraph.stream.interaction import (
     NOBODY,
     ConsentChange,
     Detail,
+    Entity,
     FieldChange,
     Interaction,
     InteractionKind,
@@ -24,6 +25,7 @@ from dealgraph.stream.interaction import (
     Provenance,
     Purpose,
     Recall,
+    Split,
     StageChange,
 )
 
@@ -42,7 +44,7 @@ def _names(enum: type[_E]) -> dict[_E, str]:
 
 _KINDS, _CHANNELS = _names(InteractionKind), _names(Channel)
 _SIDES, _ROLES = _names(Side), _names(Role)
-_ACTIONS, _PURPOSES = _names(ActionKind), _names(Purpose)
+_ACTIONS, _PURPOSES, _ENTITIES = _names(ActionKind), _names(Purpose), _names(Entity)
 
 
 class PersonRow(Struct, frozen=True, omit_defaults=True):
@@ -64,12 +66,15 @@ class ConsentRow(Struct, frozen=True, omit_defaults=True):
     granted: bool = False
 
 
-class MergeRow(Struct, frozen=True):
-    """Two ids of one person."""
+class PairRow(Struct, frozen=True, omit_defaults=True):
+    """Two ids that are one, or are not: of a person, customer or opportunity."""
 
     native_id: str
     other_native_id: str
-    side: str
+    side: str = "unknown"
+    entity: str = "person"
+    confidence: float = 0.0
+    rule: str = ""
 
 
 class StageRow(Struct, frozen=True, omit_defaults=True):
@@ -122,7 +127,8 @@ class Row(Struct, frozen=True, omit_defaults=True, kw_only=True):
     field_change: FieldRow | None = None
     consent: ConsentRow | None = None
     recall: RecallRow | None = None
-    merge: MergeRow | None = None
+    merge: PairRow | None = None
+    split: PairRow | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(Row)
@@ -168,7 +174,8 @@ def to_row(i: Interaction) -> Row:
         field_change=_field_row(detail) if isinstance(detail, FieldChange) else None,
         consent=_consent_row(detail) if isinstance(detail, ConsentChange) else None,
         recall=RecallRow(detail.native_id, detail.part) if isinstance(detail, Recall) else None,
-        merge=_merge_row(detail) if isinstance(detail, Merge) else None,
+        merge=_pair_row(detail) if isinstance(detail, Merge) else None,
+        split=_pair_row(detail) if isinstance(detail, Split) else None,
     )
 
 
@@ -191,13 +198,15 @@ def _consent_row(change: ConsentChange) -> ConsentRow:
     return ConsentRow(change.subject, *names, change.granted)
 
 
-def _merge_row(merge: Merge) -> MergeRow:
-    return MergeRow(merge.native_id, merge.other_native_id, _SIDES[merge.side])
+def _pair_row(pair: Merge | Split) -> PairRow:
+    confidence = pair.confidence if isinstance(pair, Merge) else 0.0
+    names = _SIDES[pair.side], _ENTITIES[pair.entity]
+    return PairRow(pair.native_id, pair.other_native_id, *names, confidence, pair.rule)
 
 
 _BY_NAME: Final[Mapping[type[IntEnum], Mapping[str, IntEnum]]] = {
     enum: {member.name.lower(): member for member in enum}
-    for enum in (InteractionKind, Channel, Side, Role, ActionKind, Purpose)
+    for enum in (InteractionKind, Channel, Side, Role, ActionKind, Purpose, Entity)
 }
 
 
@@ -257,6 +266,11 @@ def _detail(row: Row) -> Detail | None:
         return ConsentChange(consent.subject, channel, purpose, consent.granted)
     if row.recall is not None:
         return Recall(row.recall.native_id, row.recall.part)
-    if (merge := row.merge) is not None:
-        return Merge(merge.native_id, merge.other_native_id, _named(Side, merge.side, "merge.side"))
+    if (pair := row.merge or row.split) is not None:
+        ids = pair.native_id, pair.other_native_id
+        side = _named(Side, pair.side, "side of a pair")
+        entity = _named(Entity, pair.entity, "entity of a pair")
+        if row.merge is None:
+            return Split(*ids, side, entity, pair.rule)
+        return Merge(*ids, side, entity, pair.confidence, pair.rule)
     return None

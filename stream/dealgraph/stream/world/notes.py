@@ -7,6 +7,7 @@ from dealgraph.graph.model import Channel, Side
 from dealgraph.stream.calendar import DAY_MS
 from dealgraph.stream.interaction import (
     ConsentChange,
+    Entity,
     FieldChange,
     Interaction,
     InteractionKind,
@@ -101,27 +102,32 @@ def merges(deal: Deal, disorder: Disorder, draws: Draws) -> Iterator[Event]:
         arrives = deal.course.opened
         if draws.chance(disorder.late_merges):
             arrives += round(draws.between(2.0, _LATE_MERGE_DAYS) * DAY_MS)
-        interaction = Interaction(
-            source=_STATED,
-            native_id=f"merge/{deal.key}/{contact.chat}",
-            kind=InteractionKind.MERGE,
-            channel=Channel.CRM,
-            occurred_at=deal.course.opened,
-            actor=_SYSTEM,
-            detail=Merge(contact.mail, contact.chat, Side.CUSTOMER),
-        )
+        detail = Merge(contact.mail, contact.chat, Side.CUSTOMER)
+        interaction = _merge(deal, detail, deal.course.opened)
         yield Event(interaction, arrives, -1)
 
 
 def account_merge(deal: Deal, disorder: Disorder, draws: Draws) -> Event | None:
-    """Return the note that the customer's account was a double of another one, if it was."""
+    """Return the merge of the customer's account with the main one, if it turns out to be a double."""
     if not draws.chance(disorder.account_merges):
         return None
     at = deal.course.opened + round(draws.between(5.0, 25.0) * DAY_MS)
-    change = FieldChange("customer", f"{deal.customer.id}-main", deal.customer.id)
-    native_id = f"{deal.key}/account"
-    kind = InteractionKind.FIELD_CHANGE
-    return Event(_crm(deal, native_id, kind, at, change, {}), at, -1)
+    main = f"{deal.customer.id}-main"
+    return Event(
+        _merge(deal, Merge(deal.customer.id, main, Side.UNKNOWN, Entity.CUSTOMER), at), at, -1
+    )
+
+
+def _merge(deal: Deal, detail: Merge, at: int) -> Interaction:
+    return Interaction(
+        source=_STATED,
+        native_id=f"merge/{deal.key}/{detail.other_native_id}",
+        kind=InteractionKind.MERGE,
+        channel=Channel.CRM,
+        occurred_at=at,
+        actor=_SYSTEM,
+        detail=detail,
+    )
 
 
 def consents(rep: Rep, *, opted_out: bool, at: int) -> Iterator[Event]:
