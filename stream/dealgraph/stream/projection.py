@@ -15,9 +15,10 @@ from dealgraph.graph.model import (
 )
 from dealgraph.graph.store import GraphBatch, Retraction
 from dealgraph.stream.identity import pair_of, person_ref
-from dealgraph.stream.interaction import Interaction, Merge, Split
+from dealgraph.stream.interaction import Interaction, InteractionKind, Merge, Split
 from dealgraph.stream.steps import Outcome
 
+_OBSERVED: Final = frozenset({ActionKind.STAGE_CHANGE, ActionKind.FIELD_CHANGE})
 _KNOWN_LIMIT: Final = 200_000
 
 _Around = tuple[str, str, str, str, str, NodeRef | None, tuple[NodeRef, ...]]
@@ -52,8 +53,8 @@ class Projection:
         self._actions.append(action)
         if action.target:
             self._retractions.append(Retraction(action.target, action.at, action.recorded_at))
-        elif action.kind is ActionKind.STAGE_CHANGE or action.kind is ActionKind.FIELD_CHANGE:
-            self._observe_field(action)
+        elif action.kind in _OBSERVED or interaction.kind is InteractionKind.METRIC:
+            self._observe(interaction, action)
         recipients = _recipients(interaction) if interaction.recipients else ()
         around: _Around = (
             action.session,
@@ -111,16 +112,26 @@ class Projection:
         if source is not None and target is not None:
             self._edges.append(Edge(kind, source, target, action.at, OPEN, action.recorded_at))
 
-    def _observe_field(self, action: Action) -> None:
-        opportunity = _ref(NodeKind.OPPORTUNITY, action.opportunity)
-        if opportunity is None:
+    def _observe(self, interaction: Interaction, action: Action) -> None:
+        """Write what a change or a metric says of its subject: opportunity, else customer or contact."""
+        subject = (
+            _ref(NodeKind.OPPORTUNITY, action.opportunity)
+            or _ref(NodeKind.CUSTOMER, interaction.customer)
+            or person_ref(Side.CUSTOMER, interaction.source, interaction.contact)
+        )
+        if subject is None:
             return
         facts = action.attributes
         if action.kind is ActionKind.STAGE_CHANGE:
             observed = {"stage": facts.get("stage", "")}
-        else:
+        elif action.kind is ActionKind.FIELD_CHANGE:
             observed = {facts.get("field", ""): facts.get("value", "")}
-        self._nodes.append(Node(opportunity, observed, action.at, action.recorded_at))
+        elif "metric" in facts:
+            value = f"{facts.get('value', '')} {facts.get('unit', '')}".rstrip()
+            observed = {f"metric.{facts['metric']}": value}
+        else:
+            return
+        self._nodes.append(Node(subject, observed, action.at, action.recorded_at))
 
     def _merge(self, interaction: Interaction, recorded_at: int) -> None:
         detail = interaction.detail

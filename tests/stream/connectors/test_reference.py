@@ -15,6 +15,7 @@ from dealgraph.stream.connectors.mapping import (
     Mapping,
     TimeMapping,
 )
+from dealgraph.stream.connectors.metric_schemas import MetricSchema
 from dealgraph.stream.connectors.registry import connectors
 from dealgraph.stream.connectors.roster import RosterDocument, RosterPerson
 from dealgraph.stream.connectors.statements import Grant
@@ -23,7 +24,7 @@ TEXT = Path(package.__path__[0], "README.md").read_text("utf-8")
 WRITTEN = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`[^`]+`", TEXT))))
 DOCUMENTS = [
     Mapping, TimeMapping, ActorMapping, DurationMapping, FieldMapping, Choice, Grant,
-    RosterDocument, RosterPerson,
+    RosterDocument, RosterPerson, MetricSchema,
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from dealgraph.server.settings import load
 from dealgraph.stream.connectors.connector import Connector, Options
 from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mapping import load_mapping
+from dealgraph.stream.connectors.metric_schemas import load_metrics
 from dealgraph.stream.connectors.registry import connector, connectors
 from dealgraph.stream.connectors.roster import Roster, load_roster
 from dealgraph.stream.connectors.times import iso_ms
@@ -136,6 +137,19 @@ def _import(stated: _Stated, sink: Sink, tally: Tally) -> int:
             "dealgraph import mail lin.mbox shen.mbox --roster roster.yaml --target 127.0.0.1:7440",
         ),
         (
+            "what Whisper heard in a recording",
+            "dealgraph import whisper call.json --roster roster.yaml --started-at "
+            "2026-03-02T09:30:00+08:00 --data ./mydata",
+        ),
+        (
+            "events that Salesforce or HubSpot sent, kept as JSON lines",
+            "dealgraph import salesforce changes.jsonl --data ./mydata",
+        ),
+        (
+            "measured values, with metrics of your own",
+            "dealgraph import metrics uptime.csv --metrics metrics.yaml --data ./mydata",
+        ),
+        (
             "a CSV file, with a mapping of its columns",
             "dealgraph import eventlog changes.csv --mapping crm-mapping.yaml --data ./mydata",
         ),
@@ -149,6 +163,7 @@ def _import(stated: _Stated, sink: Sink, tally: Tally) -> int:
 @click.option("--target", callback=check_address, help="Import into the server at HOST:PORT.")
 @click.option("--roster", type=FILE, help="Who is who, and who consented to what (YAML).")
 @click.option("--mapping", type=FILE, help="The columns of an event log (YAML).")
+@click.option("--metrics", type=FILE, help="Metrics and their units, beside those known (YAML).")
 @click.option("--session", default="", help="The session that the files belong to.")
 @click.option("--opportunity", default="", help="The opportunity that the files concern.")
 @click.option("--customer", default="", help="The customer that the files concern.")
@@ -164,6 +179,7 @@ def COMMAND(  # noqa: N802
     target: str | None,
     roster: Path | None,
     mapping: Path | None,
+    metrics: Path | None,
     session: str,
     opportunity: str,
     customer: str,
@@ -182,6 +198,7 @@ def COMMAND(  # noqa: N802
         customer=customer,
         rep=rep,
         started_at=started_at,
+        metrics=load_metrics(metrics) if metrics else None,
     )
     stated = _Stated(connector(source), options, tuple(dict.fromkeys(paths)))
     tally = Tally()

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mapping import Mapping
+from dealgraph.stream.connectors.metric_schemas import MetricSchemas
 from dealgraph.stream.connectors.roster import Defaults, Roster
 from dealgraph.stream.interaction import Interaction, Rejected
 
@@ -30,7 +31,8 @@ class Parsed(Struct, frozen=True):
 class Options(Struct, frozen=True):
     """What a user states about a source besides its files.
 
-    `roster` maps speakers and native ids to people, `mapping` names the columns of an event log.
+    `roster` maps speakers and native ids to people, `mapping` names the columns of an event log,
+    `metrics` says what is known about metrics (None: what is shipped).
     The other fields fill what a source does not say: `session`, `opportunity`, `customer`, `rep`,
     and `started_at`, the start of a recording in ms, for sources that count from 0.
     """
@@ -42,6 +44,7 @@ class Options(Struct, frozen=True):
     customer: str = ""
     rep: str = ""
     started_at: int | None = None
+    metrics: MetricSchemas | None = None
 
     def defaults(self) -> Defaults:
         """Return what fills the places that a source leaves open: these fields, else the roster's."""

@@ -21,7 +21,7 @@ _MAX_NODES: Final = 200_000
 _MAX_DEPTH: Final = 40
 _UNKNOWN_KEY: Final = re.compile(r"unknown field `([^`]*)`")
 _PATH: Final = re.compile(r" - at `(?:key in )?\$([^`]*)`")
-_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.{3})\]")
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ def _teach(message: str, node: yaml.Node | None, kind: type[Any], where: str) ->
 def _line(node: yaml.Node | None, path: str) -> int:
     line = node.start_mark.line + 1 if node is not None else 1
     for key, index in _STEP.findall(path):
-        if isinstance(node, yaml.SequenceNode) and index:
+        if isinstance(node, yaml.SequenceNode) and index.isdecimal():
             node = node.value[int(index)]
         elif isinstance(node, yaml.MappingNode) and key:
             pairs = [(name, item) for name, item in node.value if name.value == key]

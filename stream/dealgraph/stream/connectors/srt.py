@@ -2,7 +2,7 @@
 
 A cue begins at its line of times; the number before it and the empty line before that may be missing, and
 numbers may leave gaps. Times count from the start of the recording. Files are UTF-8, UTF-16, GB18030 or
-Windows-1252, which their first 256 KiB decide.
+Windows-1252, which the first cue that is not UTF-8 decides.
 """
 
 import re
@@ -13,12 +13,11 @@ from typing import Final
 from dealgraph.graph.model import Channel
 from dealgraph.stream.connectors.blocks import Block, Building
 from dealgraph.stream.connectors.connector import Options, Parsed
-from dealgraph.stream.connectors.encodings import guess_encoding
+from dealgraph.stream.connectors.encodings import GuessedEncoding
 from dealgraph.stream.connectors.raw import (
     Line,
     RawFile,
     RecordError,
-    decode,
     kept_lines,
     lines,
     provenance,
@@ -48,9 +47,7 @@ class SubRip:
         """
         for stated in options.roster.events():
             yield Parsed(stated, 0)
-        with RawFile(path) as file:
-            encoding = guess_encoding(next(file.chunks(), b""))
-        reading = _Reading(path.name, options, encoding)
+        reading = _Reading(path.name, options)
         with RawFile(path) as file:
             for block in _cues(lines(file)):
                 for item in reading.cue(block):
@@ -61,7 +58,7 @@ class SubRip:
     ) -> list[Interaction | Rejected]:
         """Parse the cue of a dead letter again; it was kept in UTF-8 where it could be read."""
         name, _, number = position.rpartition(":")
-        reading = _Reading(name, options, guess_encoding(raw))
+        reading = _Reading(name, options)
         found: list[Interaction | Rejected] = []
         for block in _cues(kept_lines(raw)):
             block.number = int(number) if number.isdecimal() else block.number
@@ -121,9 +118,9 @@ class _Cutting:
 class _Reading:
     """The reading of one transcript."""
 
-    def __init__(self, name: str, options: Options, encoding: str) -> None:
+    def __init__(self, name: str, options: Options) -> None:
         self._name = name
-        self._encoding = encoding
+        self._encoding = GuessedEncoding()
         self._recording = Recording(SubRip.name, name, options)
 
     def cue(self, block: Block) -> list[Interaction | Rejected]:
@@ -133,7 +130,7 @@ class _Reading:
         try:
             if block.fault is not None:
                 raise RecordError(block.fault, block.detail)
-            text = decode(block.raw, self._encoding)
+            text = self._encoding.decode(block.raw)
             kept = text.encode()
             start, end, payload = _timed(text)
         except RecordError as error:
