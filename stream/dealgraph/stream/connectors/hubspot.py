@@ -20,6 +20,7 @@ from dealgraph.stream.connectors.raw import RecordError
 from dealgraph.stream.identity import person_id
 from dealgraph.stream.interaction import (
     ConsentChange,
+    Entity,
     Interaction,
     InteractionKind,
     Merge,
@@ -32,6 +33,11 @@ from dealgraph.stream.interaction import (
 
 _NAME: Final = "hubspot"
 _OBJECTS: Final = {"0-1": "contact", "0-2": "company", "0-3": "deal"}
+_ENTITIES: Final = {
+    "contact": Entity.PERSON,
+    "company": Entity.CUSTOMER,
+    "deal": Entity.OPPORTUNITY,
+}
 _STATES: Final = {"creation": LIVE, "restore": LIVE, "deletion": DELETED}
 _NAMED_BY: Final = (
     "subscriptionType", "subscriptionId", "objectId", "occurredAt", "propertyName", "propertyValue",
@@ -76,7 +82,7 @@ def _property(
 def _merge(
     value: Mapping[str, Any], entity: str, options: Options, origin: Provenance
 ) -> list[Interaction]:
-    """Return that contacts are one person; other records point to the one that is left."""
+    """Return that records are one: contacts, companies or deals; others point to the one that is left."""
     primary = _needed(value, "primaryObjectId")
     left = text_of(value, "newObjectId") or primary
     merged = value.get("mergedObjectIds") or []
@@ -86,11 +92,12 @@ def _merge(
     found = []
     for other in gone:
         record = _record(value, entity, other, options)
-        if entity != "contact":
+        if entity not in _ENTITIES:
             found.append(record.field("merged_into", f"{_NAME}:{left}", origin))
             continue
         joined = record.interaction(f"merge/{other}", InteractionKind.MERGE, origin)
-        change = Merge(f"{_NAME}:{left}", f"{_NAME}:{other}", Side.CUSTOMER)
+        ids = (f"{_NAME}:{left}", f"{_NAME}:{other}")
+        change = Merge(*ids, Side.CUSTOMER, _ENTITIES[entity], rule="merged in HubSpot")
         found.append(replace(joined, detail=change))
     return found
 
