@@ -1,10 +1,10 @@
 """The connector of mail: EML files, mbox files and maildir folders.
 
-A thread is a session: the first mail that References names, or the one that In-Reply-To leads to. Who
+A thread is a session: the first mail that References names, or the one that In-Reply-To leads to, in
+whatever order the mails stand. Who
 is on which side is said by the roster, per person or per domain.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +24,7 @@ from dealgraph.stream.connectors.mail_parts import (
     sent_ms,
     words,
 )
+from dealgraph.stream.connectors.mail_threads import Threads, has_answers
 from dealgraph.stream.connectors.mailbox_stream import raw_mails
 from dealgraph.stream.connectors.participants import contact_of, customer_of, rep_of, short_id
 from dealgraph.stream.connectors.raw import Line, RawFile, RecordError, provenance, rejected
@@ -31,7 +32,6 @@ from dealgraph.stream.interaction import Interaction, InteractionKind, Person, R
 
 VERSION: Final = "1"
 _NAME: Final = "mail"
-_MAX_THREADS: Final = 100_000
 _MAX_ATTRIBUTE: Final = 4_000
 _MAX_RECIPIENTS: Final = 500
 
@@ -43,11 +43,14 @@ class MailFiles:
     summary = "mail: EML files, mbox files, maildir folders; sides by --roster"
 
     def parse(self, path: Path, options: Options) -> Iterator[Parsed]:
-        """Yield what the roster states, then the mails."""
+        """Yield what the roster states, then the mails; they are read twice, first for their threads."""
         for stated in options.roster.events():
             yield Parsed(stated, 0)
-        reading = _Reading(options)
-        for file_path in _files(path):
+        files, threads = _files(path), Threads()
+        for file_path in files:
+            _note_answers(file_path, threads)
+        reading = _Reading(options, threads)
+        for file_path in files:
             with RawFile(file_path) as file:
                 for line in raw_mails(file):
                     position = f"{file_path.name}:{line.number}"
@@ -57,10 +60,19 @@ class MailFiles:
         self, raw: bytes, position: str, options: Options
     ) -> list[Interaction | Rejected]:
         """Parse the mail of a dead letter again; its thread is what its own headers say."""
-        return [_Reading(options).mail(Line(raw, 1, 0), position)]
+        return [_Reading(options, Threads()).mail(Line(raw, 1, 0), position)]
 
 
 CONNECTOR: Final = MailFiles()
+
+
+def _note_answers(path: Path, threads: Threads) -> None:
+    with RawFile(path) as file:
+        if not has_answers(file):
+            return
+    with RawFile(path) as file:
+        for line in raw_mails(file):
+            threads.note(line)
 
 
 def _files(path: Path) -> list[Path]:
@@ -74,12 +86,12 @@ def _files(path: Path) -> list[Path]:
 
 
 class _Reading:
-    """The reading of one source. It remembers of which thread the newest mails were."""
+    """The reading of one source."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, threads: Threads) -> None:
         self._options = options
         self._defaults = options.defaults()
-        self._threads: OrderedDict[str, str] = OrderedDict()
+        self._threads = threads
 
     def mail(self, line: Line, position: str) -> Interaction | Rejected:
         """Return the mail as an interaction, or why there is none."""
@@ -110,7 +122,7 @@ class _Reading:
             occurred_at=sent_ms(mail),
             actor=people[0],
             recipients=people[1:],
-            session=self._thread(mail, native_id),
+            session=short_id(f"{_NAME}:{self._threads.root(mail, native_id)}", f"{_NAME}:"),
             opportunity=self._defaults.opportunity,
             customer=customer_of(people, self._options),
             contact=contact_of(people),
@@ -130,14 +142,3 @@ class _Reading:
     def _person(self, name: str, address: str) -> Person:
         found = self._options.roster.person(_NAME, address, name)
         return found or Person(name=f"{name} <{address}>" if name else address)
-
-    def _thread(self, mail: Mail, native_id: str) -> str:
-        """Return the session: the mail that began the thread, as far as the headers lead."""
-        before = [*message_ids(mail, "References")[:1], *message_ids(mail, "In-Reply-To")[:1]]
-        known = [self._threads[name] for name in before if name in self._threads]
-        root = (known or before or [native_id])[0]
-        self._threads[native_id] = root
-        self._threads.move_to_end(native_id)
-        if len(self._threads) > _MAX_THREADS:
-            self._threads.popitem(last=False)
-        return short_id(f"{_NAME}:{root}", f"{_NAME}:")
