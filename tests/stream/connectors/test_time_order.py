@@ -66,7 +66,7 @@ def test_golden_records_in_any_order_and_twice_give_the_same_graph(
 def _chat(number: int) -> dict[str, Any]:
     """A chat in which every tenth message is taken back, and some talk of delivery."""
     text = "什么时候可以交付？" if number % 7 == 0 else f"message {number}"
-    people = {"from": "wmLiNa", "tolist": ["WangFang"], "roomid": f"wr{number % 5}"}
+    people: dict[str, Any] = {"from": "wmLiNa", "tolist": ["WangFang"], "roomid": f"wr{number % 5}"}
     if number % 10 == 9:
         return wecom_message(number, "revoke", action="recall",
                              revoke={"pre_msgid": f"m{number - 4}"}, **people)  # fmt: skip
