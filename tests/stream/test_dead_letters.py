@@ -10,7 +10,7 @@ from dealgraph.stream import codec
 from dealgraph.stream.consent import ConsentPolicy
 from dealgraph.stream.dead_letters import DeadLetters, dead_letter_record
 from dealgraph.stream.ingest import Gate, Outcome
-from dealgraph.stream.interaction import Interaction, Purpose, Reason, Rejected
+from dealgraph.stream.interaction import DeadLetter, Interaction, Purpose, Reason, Rejected
 from dealgraph.stream.log import EventLog, NewRecord, Topic
 from tests.support.interactions import MONDAY, TENANT, consent, message
 from tests.support.logs import NOON, open_gate, open_log
@@ -23,13 +23,15 @@ def log(tmp_path: Path) -> Iterator[EventLog]:
     opened.close()
 
 
-def fixed_parser(source: str, raw: bytes, position: str) -> Sequence[Interaction | Rejected]:
+def fixed_parser(
+    letter: DeadLetter, known: bytes, corrected: bytes
+) -> Sequence[Interaction | Rejected]:
     """A connector after a fix: every line is a message, an empty one is nothing."""
-    lines = raw.decode().splitlines()
+    lines = letter.payload.decode().splitlines()
     return [
-        Rejected(source, position, Reason.UNREADABLE, "still broken", raw)
+        Rejected(letter.source, letter.position, Reason.UNREADABLE, "still broken", letter.payload)
         if line == "broken"
-        else message(line, native_id=line, source=source)
+        else message(line, native_id=line, source=letter.source)
         for line in lines
     ]
 
@@ -37,7 +39,7 @@ def fixed_parser(source: str, raw: bytes, position: str) -> Sequence[Interaction
 def letters_of(
     log: EventLog,
     gate: Gate | None = None,
-    parse: Callable[[str, bytes, str], Sequence[Interaction | Rejected]] = fixed_parser,
+    parse: Callable[[DeadLetter, bytes, bytes], Sequence[Interaction | Rejected]] = fixed_parser,
 ) -> DeadLetters:
     chosen = gate or open_gate(log)
     return DeadLetters(log, lambda items: chosen.publish(items, keep_rejected=False), parse)

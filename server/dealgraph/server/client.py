@@ -77,14 +77,19 @@ class Client:
         interactions: Sequence[interaction_pb2.Interaction],
         rejected: Sequence[ingest_service_pb2.RejectedRecord] = (),
         *,
+        read_with: bytes = b"",
         timeout: float = 30.0,
     ) -> Sequence[ingest_service_pb2.PublishResult]:
         """Store a batch and return a result per interaction; it is durable then.
 
-        The request has an id, so that trying it again after a break stores nothing twice.
+        `read_with` is what the rejected records were read with (`stated_options.encode_stated`). The
+        request has an id, so that trying it again after a break stores nothing twice.
         """
         request = ingest_service_pb2.PublishRequest(
-            request_id=str(uuid.uuid4()), interactions=interactions, rejected_records=rejected
+            request_id=str(uuid.uuid4()),
+            interactions=interactions,
+            rejected_records=rejected,
+            read_with=read_with,
         )
         return self._retried(lambda: self.ingest.Publish(request, timeout=timeout)).results
 

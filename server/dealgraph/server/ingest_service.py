@@ -19,6 +19,8 @@ from dealgraph.server.requests import page_size, reused_request
 from dealgraph.server.requests import request_id as check_request_id
 from dealgraph.server.tokens import Tokens
 from dealgraph.stream import codec
+from dealgraph.stream.connectors.errors import SourceError
+from dealgraph.stream.connectors.stated_options import MAX_STATED, decode_stated
 from dealgraph.stream.dead_letters import DeadLetters, Kept
 from dealgraph.stream.ingest import Gate, Outcome, Receipt, RequestReusedError
 from dealgraph.stream.interaction import Interaction, Reason, Rejected
@@ -120,10 +122,13 @@ class IngestService(ingest_service_pb2_grpc.IngestServiceServicer):
         check_tenant(request.tenant, self._tenant)
         if len(request.ids) > _MAX_REPLAYED:
             raise invalid("ids", f"may be {_MAX_REPLAYED} at most")
+        check_read_with(request.read_with)
         if request.ids and (request.source or request.reason):
             raise invalid("ids", "cannot be given together with source or reason")
         replayed = await self._commits.submit(
-            lambda: self._dead_letters.replay(list(request.ids) or self._open(request))
+            lambda: self._dead_letters.replay(
+                list(request.ids) or self._open(request), request.read_with
+            )
         )
         return pb.ReplayDeadLettersResponse(
             results=[
@@ -166,6 +171,7 @@ class IngestService(ingest_service_pb2_grpc.IngestServiceServicer):
             raise invalid(
                 "interactions", f"may be {self._max_items} at most, rejected ones included"
             )
+        check_read_with(request.read_with)
         for index, record in enumerate(request.rejected_records):
             field = f"rejected_records[{index}]"
             if record.reason not in Reason.__members__.values():
@@ -174,6 +180,16 @@ class IngestService(ingest_service_pb2_grpc.IngestServiceServicer):
                 raise invalid(f"{field}.channel", "is not a channel")
             if len(record.source) > _MAX_SOURCE or len(record.position) > _MAX_SOURCE:
                 raise invalid(field, f"source and position have {_MAX_SOURCE} characters at most")
+
+
+def check_read_with(read_with: bytes) -> None:
+    """Raise INVALID_ARGUMENT unless the options of raw records can be kept and read."""
+    if len(read_with) > MAX_STATED:
+        raise invalid("read_with", f"has {MAX_STATED} bytes at most")
+    try:
+        decode_stated(read_with)
+    except SourceError as error:
+        raise invalid("read_with", f"is not what a connector encodes: {error}") from error
 
 
 def publish_result(receipt: Receipt) -> pb.PublishResult:
@@ -209,7 +225,15 @@ def _items(
         channel = Channel(record.channel) if record.channel else None
         reason, payload = Reason(record.reason), record.payload
         items.append(
-            Rejected(record.source, record.position, reason, record.detail, payload, False, channel)
+            Rejected(
+                record.source,
+                record.position,
+                reason,
+                record.detail,
+                payload,
+                channel=channel,
+                read_with=request.read_with,
+            )
         )
     return items
 

@@ -32,12 +32,11 @@ from dealgraph.server.settings import Settings
 from dealgraph.server.timelines import Timelines
 from dealgraph.server.tokens import Tokens, key_for
 from dealgraph.stream import codec
-from dealgraph.stream.connectors.connector import Options
 from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.registry import connectors
-from dealgraph.stream.connectors.roster import Roster
+from dealgraph.stream.connectors.stated_options import decode_stated
 from dealgraph.stream.dead_letters import DeadLetters
-from dealgraph.stream.interaction import Interaction, Reason, Rejected
+from dealgraph.stream.interaction import DeadLetter, Interaction, Reason, Rejected
 from dealgraph.stream.log import Topic
 from dealgraph.stream.matching import load_matching
 
@@ -139,15 +138,20 @@ class Services:
             await asyncio.to_thread(close)
 
 
-def parse_raw(source: str, raw: bytes, position: str) -> Sequence[Interaction | Rejected]:
-    """Parse a raw record again, without a roster; return nothing for a source that is not shipped.
+def parse_raw(
+    letter: DeadLetter, known: bytes, corrected: bytes
+) -> Sequence[Interaction | Rejected]:
+    """Parse the raw record of a letter again; return nothing for a source that is not shipped.
 
-    A record that says too little without what its user states is answered with a rejection.
+    `known` is what the record was read with, `corrected` what goes before that, both encoded. A record that
+    says too little without more is answered with a rejection.
     """
-    connector = connectors().get(source)
-    if connector is None:
-        return []
+    source, position = letter.source, letter.position
     try:
-        return connector.parse_record(raw, position, Options(roster=Roster()))
+        stated = decode_stated(known).corrected_by(decode_stated(corrected))
+        connector = connectors().get(stated.connector or source)
+        if connector is None:
+            return []
+        return connector.parse_record(letter.payload, position, stated.options())
     except SourceError:
-        return [Rejected(source, position, Reason.UNREADABLE, _STATE_MORE, raw)]
+        return [Rejected(source, position, Reason.UNREADABLE, _STATE_MORE, letter.payload)]

@@ -22,8 +22,8 @@ _MAX_NOTE: Final = 1_000
 _CHUNK: Final = 500
 _MARK: Final = "/replayed"
 
-ParseRaw = Callable[[str, bytes, str], Sequence[Interaction | Rejected]]
-"""Parses a raw record again, given its source, its bytes and its position."""
+ParseRaw = Callable[[DeadLetter, bytes, bytes], Sequence[Interaction | Rejected]]
+"""Parses the raw record of a letter again, given what it was read with and what goes before that."""
 
 Publish = Callable[[Sequence[Interaction | Rejected]], Sequence[Receipt]]
 
@@ -78,14 +78,17 @@ class DeadLetters:
         records = self._log.find(Topic.DEAD_LETTERS, ids).values()
         return {kept.letter.id: kept for kept in self._decode(records)}
 
-    def replay(self, ids: Sequence[str]) -> list[Replayed]:
+    def replay(self, ids: Sequence[str], corrected: bytes = b"") -> list[Replayed]:
         """Try letters again, in one commit; those that fail stay as they are.
 
+        Raw records are read with what they were read with before, corrected by encoded options.
         Raises StorageError when nothing could be stored; then nothing was.
         """
         with self._log.transaction(Topic.DEAD_LETTERS):
             known = self.find(ids)
-            results = [Replayed(id_, self._try(known.get(id_))) for id_ in dict.fromkeys(ids)]
+            results = [
+                Replayed(id_, self._try(known.get(id_), corrected)) for id_ in dict.fromkeys(ids)
+            ]
             marks = [
                 NewRecord(result.id + _MARK, b"", known[result.id].letter.recorded_at, b"")
                 for result in results
@@ -94,7 +97,7 @@ class DeadLetters:
             self._log.append(Topic.DEAD_LETTERS, marks)
         return results
 
-    def _try(self, kept: Kept | None) -> Receipt:
+    def _try(self, kept: Kept | None, corrected: bytes) -> Receipt:
         if kept is None:
             return _refused("NOT_FOUND", "there is no dead letter with this id")
         letter = kept.letter
@@ -102,16 +105,18 @@ class DeadLetters:
             return _refused(
                 Reason.TRUNCATED, "not all of the record was kept: publish it again from its source"
             )
-        items = self._items(letter)
+        items = self._items(letter, corrected)
         if not items:
             return _refused(Reason.UNREADABLE, "the connector finds nothing in the record")
         receipts = self._publish(items)
         return max(receipts, key=lambda receipt: _ORDER[receipt.outcome])
 
-    def _items(self, letter: DeadLetter) -> Sequence[Interaction | Rejected]:
+    def _items(self, letter: DeadLetter, corrected: bytes) -> Sequence[Interaction | Rejected]:
         if letter.encoded:
             return [codec.interaction_from_bytes(letter.payload)]
-        return self._parse_raw(letter.source, letter.payload, letter.position)
+        found = self._log.find(Topic.OPTIONS, [letter.read_with]) if letter.read_with else {}
+        known = found.get(letter.read_with)
+        return self._parse_raw(letter, known.body if known is not None else b"", corrected)
 
     def _decode(self, records: Iterable[Record]) -> list[Kept]:
         letters = [record for record in records if record.body]
@@ -144,8 +149,20 @@ def dead_letter_record(rejected: Rejected, recorded_at: int) -> NewRecord:
         payload=rejected.payload[:MAX_PAYLOAD],
         encoded=rejected.encoded,
         truncated=not 0 < len(rejected.payload) <= MAX_PAYLOAD,
+        read_with=options_id(rejected.read_with),
     )
     return NewRecord(letter.id, digest, recorded_at, codec.dead_letter_to_bytes(letter))
+
+
+def options_id(read_with: bytes) -> str:
+    """Return the id under which the log keeps options, "" for none."""
+    return hashlib.sha256(read_with).hexdigest()[:32] if read_with else ""
+
+
+def options_records(rejected: Iterable[Rejected], recorded_at: int) -> list[NewRecord]:
+    """Return the records of the options that rejected records were read with, each once."""
+    known = {options_id(item.read_with): item.read_with for item in rejected if item.read_with}
+    return [NewRecord(id_, id_.encode(), recorded_at, body) for id_, body in known.items()]
 
 
 def presentable(rejected: Rejected) -> Rejected:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from dealgraph.graph.model import NodeKind
 from dealgraph.stream import codec
 from dealgraph.stream.consent import EXPLANATIONS, ConsentPolicy
-from dealgraph.stream.dead_letters import dead_letter_record, presentable
+from dealgraph.stream.dead_letters import dead_letter_record, options_records, presentable
 from dealgraph.stream.identity import Identities
 from dealgraph.stream.interaction import (
     ConsentChange,
@@ -179,6 +179,7 @@ class Gate:
 
     def _keep(self, batch: "_Batch") -> list[Rejected]:
         """Store dead letters; return those that were new."""
+        self._log.append(Topic.OPTIONS, options_records(batch.rejected, batch.now))
         records = [dead_letter_record(rejected, batch.now) for rejected in batch.rejected]
         outcomes = self._log.append(Topic.DEAD_LETTERS, records)
         return [

@@ -72,6 +72,7 @@ class Rejected(Struct, frozen=True):
 
     `payload` is the record as far as kept: as the source wrote it, or `encoded` as an interaction.
     `channel` is the way it took place, when known: what may hold voice is not kept without consent.
+    `read_with` are the options it was read with, as the connectors encode them.
     """
 
     source: str
@@ -81,13 +82,15 @@ class Rejected(Struct, frozen=True):
     payload: bytes = b""
     encoded: bool = False
     channel: Channel | None = None
+    read_with: bytes = b""
 
 
 class DeadLetter(Struct, frozen=True, array_like=True):
     """A record that could not be taken in, as the log keeps it.
 
     `payload` is as in `Rejected`; `truncated` says that it is not whole, so that it cannot be tried
-    again. `recorded_at` is in milliseconds since 1970 UTC.
+    again. `recorded_at` is in milliseconds since 1970 UTC. `read_with` is the id of the options that it
+    was read with, "" when none are known.
     """
 
     id: str
@@ -99,6 +102,7 @@ class DeadLetter(Struct, frozen=True, array_like=True):
     payload: bytes
     encoded: bool
     truncated: bool
+    read_with: str = ""
 
 
 class Person(Struct, frozen=True, gc=False, array_like=True):

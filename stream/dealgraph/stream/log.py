@@ -13,7 +13,10 @@ from msgspec import Struct
 
 
 class Topic(StrEnum):
-    """What the log holds. The registry repeats consent and merge events, to be loaded at a start."""
+    """What the log holds. The registry repeats consent and merge events, to be loaded at a start.
+
+    The options are what dead letters were read with, kept to read them again.
+    """
 
     INTERACTIONS = "interactions"
     DEAD_LETTERS = "dead_letters"
@@ -21,6 +24,7 @@ class Topic(StrEnum):
     ALERT_DECISIONS = "alert_decisions"
     REQUESTS = "requests"
     REGISTRY = "registry"
+    OPTIONS = "options"
 
 
 class Record(Struct, frozen=True, gc=False):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from dealgraph.api.v1 import interaction_pb2 as dealgraph_dot_api_dot_v1_dot_interaction__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%dealgraph/api/v1/ingest_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a\"dealgraph/api/v1/interaction.proto\"\x8f\x01\n\x0eRejectedRecord\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\x12*\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x19.dealgraph.api.v1.Channel\"\xa5\x01\n\x0ePublishRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x33\n\x0cinteractions\x18\x03 \x03(\x0b\x32\x1d.dealgraph.api.v1.Interaction\x12:\n\x10rejected_records\x18\x04 \x03(\x0b\x32 .dealgraph.api.v1.RejectedRecord\"u\n\rPublishResult\x12\x31\n\x07outcome\x18\x01 \x01(\x0e\x32 .dealgraph.api.v1.PublishOutcome\x12\x11\n\taction_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"C\n\x0fPublishResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.dealgraph.api.v1.PublishResult\"\x97\x01\n\x14PublishStreamRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x33\n\x0cinteractions\x18\x02 \x03(\x0b\x32\x1d.dealgraph.api.v1.Interaction\x12:\n\x10rejected_records\x18\x03 \x03(\x0b\x32 .dealgraph.api.v1.RejectedRecord\"\xe3\x01\n\x15PublishStreamResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x03\x12\x12\n\nduplicates\x18\x02 \x01(\x03\x12\x10\n\x08rejected\x18\x03 \x01(\x03\x12Y\n\x12rejected_by_reason\x18\x04 \x03(\x0b\x32=.dealgraph.api.v1.PublishStreamResponse.RejectedByReasonEntry\x1a\x37\n\x15RejectedByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xa8\x01\n\nDeadLetter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x16\n\x0erecorded_at_ms\x18\x06 \x01(\x03\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\x12\x10\n\x08replayed\x18\x08 \x01(\x08\x12\x11\n\ttruncated\x18\t \x01(\x08\"o\n\x16ListDeadLettersRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"f\n\x17ListDeadLettersResponse\x12\x32\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.dealgraph.api.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"W\n\x18ReplayDeadLettersRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"K\n\x0cReplayResult\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1f.dealgraph.api.v1.PublishResult\"L\n\x19ReplayDeadLettersResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.dealgraph.api.v1.ReplayResult*\x8c\x01\n\x0ePublishOutcome\x12\x1f\n\x1bPUBLISH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18PUBLISH_OUTCOME_ACCEPTED\x10\x01\x12\x1d\n\x19PUBLISH_OUTCOME_DUPLICATE\x10\x02\x12\x1c\n\x18PUBLISH_OUTCOME_REJECTED\x10\x03\x32\x99\x03\n\rIngestService\x12N\n\x07Publish\x12 .dealgraph.api.v1.PublishRequest\x1a!.dealgraph.api.v1.PublishResponse\x12\x62\n\rPublishStream\x12&.dealgraph.api.v1.PublishStreamRequest\x1a\'.dealgraph.api.v1.PublishStreamResponse(\x01\x12\x66\n\x0fListDeadLetters\x12(.dealgraph.api.v1.ListDeadLettersRequest\x1a).dealgraph.api.v1.ListDeadLettersResponse\x12l\n\x11ReplayDeadLetters\x12*.dealgraph.api.v1.ReplayDeadLettersRequest\x1a+.dealgraph.api.v1.ReplayDeadLettersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%dealgraph/api/v1/ingest_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a\"dealgraph/api/v1/interaction.proto\"\x8f\x01\n\x0eRejectedRecord\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\x12*\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x19.dealgraph.api.v1.Channel\"\xb8\x01\n\x0ePublishRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x33\n\x0cinteractions\x18\x03 \x03(\x0b\x32\x1d.dealgraph.api.v1.Interaction\x12:\n\x10rejected_records\x18\x04 \x03(\x0b\x32 .dealgraph.api.v1.RejectedRecord\x12\x11\n\tread_with\x18\x05 \x01(\x0c\"u\n\rPublishResult\x12\x31\n\x07outcome\x18\x01 \x01(\x0e\x32 .dealgraph.api.v1.PublishOutcome\x12\x11\n\taction_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"C\n\x0fPublishResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.dealgraph.api.v1.PublishResult\"\xaa\x01\n\x14PublishStreamRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x33\n\x0cinteractions\x18\x02 \x03(\x0b\x32\x1d.dealgraph.api.v1.Interaction\x12:\n\x10rejected_records\x18\x03 \x03(\x0b\x32 .dealgraph.api.v1.RejectedRecord\x12\x11\n\tread_with\x18\x04 \x01(\x0c\"\xe3\x01\n\x15PublishStreamResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x03\x12\x12\n\nduplicates\x18\x02 \x01(\x03\x12\x10\n\x08rejected\x18\x03 \x01(\x03\x12Y\n\x12rejected_by_reason\x18\x04 \x03(\x0b\x32=.dealgraph.api.v1.PublishStreamResponse.RejectedByReasonEntry\x1a\x37\n\x15RejectedByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xa8\x01\n\nDeadLetter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x16\n\x0erecorded_at_ms\x18\x06 \x01(\x03\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\x12\x10\n\x08replayed\x18\x08 \x01(\x08\x12\x11\n\ttruncated\x18\t \x01(\x08\"o\n\x16ListDeadLettersRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"f\n\x17ListDeadLettersResponse\x12\x32\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.dealgraph.api.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"j\n\x18ReplayDeadLettersRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tread_with\x18\x05 \x01(\x0c\"K\n\x0cReplayResult\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1f.dealgraph.api.v1.PublishResult\"L\n\x19ReplayDeadLettersResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.dealgraph.api.v1.ReplayResult*\x8c\x01\n\x0ePublishOutcome\x12\x1f\n\x1bPUBLISH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18PUBLISH_OUTCOME_ACCEPTED\x10\x01\x12\x1d\n\x19PUBLISH_OUTCOME_DUPLICATE\x10\x02\x12\x1c\n\x18PUBLISH_OUTCOME_REJECTED\x10\x03\x32\x99\x03\n\rIngestService\x12N\n\x07Publish\x12 .dealgraph.api.v1.PublishRequest\x1a!.dealgraph.api.v1.PublishResponse\x12\x62\n\rPublishStream\x12&.dealgraph.api.v1.PublishStreamRequest\x1a\'.dealgraph.api.v1.PublishStreamResponse(\x01\x12\x66\n\x0fListDeadLetters\x12(.dealgraph.api.v1.ListDeadLettersRequest\x1a).dealgraph.api.v1.ListDeadLettersResponse\x12l\n\x11ReplayDeadLetters\x12*.dealgraph.api.v1.ReplayDeadLettersRequest\x1a+.dealgraph.api.v1.ReplayDeadLettersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,34 +34,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PUBLISHSTREAMRESPONSE_REJECTEDBYREASONENTRY']._loaded_options = None
   _globals['_PUBLISHSTREAMRESPONSE_REJECTEDBYREASONENTRY']._serialized_options = b'8\001'
-  _globals['_PUBLISHOUTCOME']._serialized_start=1614
-  _globals['_PUBLISHOUTCOME']._serialized_end=1754
+  _globals['_PUBLISHOUTCOME']._serialized_start=1671
+  _globals['_PUBLISHOUTCOME']._serialized_end=1811
   _globals['_REJECTEDRECORD']._serialized_start=96
   _globals['_REJECTEDRECORD']._serialized_end=239
   _globals['_PUBLISHREQUEST']._serialized_start=242
-  _globals['_PUBLISHREQUEST']._serialized_end=407
-  _globals['_PUBLISHRESULT']._serialized_start=409
-  _globals['_PUBLISHRESULT']._serialized_end=526
-  _globals['_PUBLISHRESPONSE']._serialized_start=528
-  _globals['_PUBLISHRESPONSE']._serialized_end=595
-  _globals['_PUBLISHSTREAMREQUEST']._serialized_start=598
-  _globals['_PUBLISHSTREAMREQUEST']._serialized_end=749
-  _globals['_PUBLISHSTREAMRESPONSE']._serialized_start=752
-  _globals['_PUBLISHSTREAMRESPONSE']._serialized_end=979
-  _globals['_PUBLISHSTREAMRESPONSE_REJECTEDBYREASONENTRY']._serialized_start=924
-  _globals['_PUBLISHSTREAMRESPONSE_REJECTEDBYREASONENTRY']._serialized_end=979
-  _globals['_DEADLETTER']._serialized_start=982
-  _globals['_DEADLETTER']._serialized_end=1150
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1152
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1263
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1265
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1367
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=1369
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=1456
-  _globals['_REPLAYRESULT']._serialized_start=1458
-  _globals['_REPLAYRESULT']._serialized_end=1533
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=1535
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1611
-  _globals['_INGESTSERVICE']._serialized_start=1757
-  _globals['_INGESTSERVICE']._serialized_end=2166
+  _globals['_PUBLISHREQUEST']._serialized_end=426
+  _globals['_PUBLISHRESULT']._serialized_start=428
+  _globals['_PUBLISHRESULT']._serialized_end=545
+  _globals['_PUBLISHRESPONSE']._serialized_start=547
+  _globals['_PUBLISHRESPONSE']._serialized_end=614
+  _globals['_PUBLISHSTREAMREQUEST']._serialized_start=617
+  _globals['_PUBLISHSTREAMREQUEST']._serialized_end=787
+  _globals['_PUBLISHSTREAMRESPONSE']._serialized_start=790
+  _globals['_PUBLISHSTREAMRESPONSE']._serialized_end=1017
+  _globals['_PUBLISHSTREAMRESPONSE_REJECTEDBYREASONENTRY']._serialized_start=962
+  _globals['_PUBLISHSTREAMRESPONSE_REJECTEDBYREASONENTRY']._serialized_end=1017
+  _globals['_DEADLETTER']._serialized_start=1020
+  _globals['_DEADLETTER']._serialized_end=1188
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1190
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1301
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1303
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1405
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=1407
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=1513
+  _globals['_REPLAYRESULT']._serialized_start=1515
+  _globals['_REPLAYRESULT']._serialized_end=1590
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=1592
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1668
+  _globals['_INGESTSERVICE']._serialized_start=1814
+  _globals['_INGESTSERVICE']._serialized_end=2223
 # @@protoc_insertion_point(module_scope)

@@ -100,10 +100,13 @@ class PublishRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     INTERACTIONS_FIELD_NUMBER: _builtins.int
     REJECTED_RECORDS_FIELD_NUMBER: _builtins.int
+    READ_WITH_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant; empty means the server's own."""
     request_id: _builtins.str
     """A UUID that makes the request idempotent: the same id with the same body gives the same answer."""
+    read_with: _builtins.bytes
+    """What the rejected records were read with, as the connectors encode it, at most 1 MiB: kept to read them again."""
     @_builtins.property
     def interactions(self) -> _containers.RepeatedCompositeFieldContainer[_interaction_pb2.Interaction]:
         """The interactions, at most 10,000."""
@@ -119,10 +122,11 @@ class PublishRequest(_message.Message):
         request_id: _builtins.str = ...,
         interactions: _abc.Iterable[_interaction_pb2.Interaction] | None = ...,
         rejected_records: _abc.Iterable[Global___RejectedRecord] | None = ...,
+        read_with: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interactions", b"interactions", "rejected_records", b"rejected_records", "request_id", b"request_id", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interactions", b"interactions", "read_with", b"read_with", "rejected_records", b"rejected_records", "request_id", b"request_id", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -195,8 +199,11 @@ class PublishStreamRequest(_message.Message):
     TENANT_FIELD_NUMBER: _builtins.int
     INTERACTIONS_FIELD_NUMBER: _builtins.int
     REJECTED_RECORDS_FIELD_NUMBER: _builtins.int
+    READ_WITH_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant; empty means the server's own."""
+    read_with: _builtins.bytes
+    """What the rejected records were read with, as in PublishRequest."""
     @_builtins.property
     def interactions(self) -> _containers.RepeatedCompositeFieldContainer[_interaction_pb2.Interaction]:
         """The interactions, at most 10,000 a message."""
@@ -211,10 +218,11 @@ class PublishStreamRequest(_message.Message):
         tenant: _builtins.str = ...,
         interactions: _abc.Iterable[_interaction_pb2.Interaction] | None = ...,
         rejected_records: _abc.Iterable[Global___RejectedRecord] | None = ...,
+        read_with: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interactions", b"interactions", "rejected_records", b"rejected_records", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interactions", b"interactions", "read_with", b"read_with", "rejected_records", b"rejected_records", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,12 +414,17 @@ class ReplayDeadLettersRequest(_message.Message):
     IDS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    READ_WITH_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant; empty means the server's own."""
     source: _builtins.str
     """Only of this source, when no ids are given."""
     reason: _builtins.str
     """Only with this reason, when no ids are given."""
+    read_with: _builtins.bytes
+    """What raw records are read with instead of what they were read with before, as the connectors encode it: a roster,
+    a mapping or metrics after a fix. What it does not state stays as it was.
+    """
     @_builtins.property
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the dead letters, at most 1000; empty means by source and reason."""
@@ -423,10 +436,11 @@ class ReplayDeadLettersRequest(_message.Message):
         ids: _abc.Iterable[_builtins.str] | None = ...,
         source: _builtins.str = ...,
         reason: _builtins.str = ...,
+        read_with: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids", "reason", b"reason", "source", b"source", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids", "read_with", b"read_with", "reason", b"reason", "source", b"source", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

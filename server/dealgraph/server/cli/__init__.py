@@ -15,7 +15,9 @@ import click
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C."""
 
-_COMMANDS: Final = ("demo", "serve", "import", "simulate", "watch", "rebuild", "bench", "doctor")
+_COMMANDS: Final = (
+    "demo", "serve", "import", "replay", "simulate", "watch", "rebuild", "bench", "doctor",
+)  # fmt: skip
 _DEBUG: Final = "--debug"
 
 

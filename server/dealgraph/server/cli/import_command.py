@@ -13,7 +13,7 @@ from dealgraph.server.cli.building import build_graph
 from dealgraph.server.cli.clock import now_ms
 from dealgraph.server.cli.command import FILE, FOLDER, Command, check_address
 from dealgraph.server.cli.import_report import show_counts, show_report
-from dealgraph.server.cli.intake import GateSink, ServerSink, Sink, Tally, bring_in
+from dealgraph.server.cli.intake import GateSink, ServerSink, Sink, Tally, bring_in, read_with
 from dealgraph.server.cli.terminal import console
 from dealgraph.server.client import Client
 from dealgraph.server.compose import open_embedded
@@ -24,6 +24,7 @@ from dealgraph.stream.connectors.mapping import load_mapping
 from dealgraph.stream.connectors.metric_schemas import load_metrics
 from dealgraph.stream.connectors.registry import connector, connectors
 from dealgraph.stream.connectors.roster import Roster, load_roster
+from dealgraph.stream.connectors.stated_options import encode_stated
 from dealgraph.stream.connectors.times import iso_ms
 from dealgraph.stream.meter import SilentMeter
 
@@ -53,6 +54,7 @@ class _Stated(Struct, frozen=True):
 
     source: Connector
     options: Options
+    encoded: bytes
     paths: tuple[Path, ...]
 
 
@@ -115,7 +117,7 @@ def _import(stated: _Stated, sink: Sink, tally: Tally) -> int:
     with _progress(stated.paths) as show:
         for path in stated.paths:
             try:
-                steps = stated.source.parse(path, stated.options)
+                steps = read_with(stated.source.parse(path, stated.options), stated.encoded)
                 bring_in(steps, sink, tally, lambda done, path=path: show(path, done))  # type: ignore[misc]
             except SourceError as error:
                 failed += 1
@@ -200,7 +202,9 @@ def COMMAND(  # noqa: N802
         started_at=started_at,
         metrics=load_metrics(metrics) if metrics else None,
     )
-    stated = _Stated(connector(source), options, tuple(dict.fromkeys(paths)))
+    stated = _Stated(
+        connector(source), options, encode_stated(source, options), tuple(dict.fromkeys(paths))
+    )
     tally = Tally()
     with ExitStack() as resources:
         sink = resources.enter_context(_open_sink(data, target, settings))

@@ -55,7 +55,7 @@ def show_report(out: Console, tally: Tally) -> None:
     if tally.unreadable or tally.rejected:
         out.print(
             "What was left out is kept as dead letters. Read them with "
-            "IngestService.ListDeadLetters; after a fix import again, or call ReplayDeadLetters.",
+            "IngestService.ListDeadLetters; after a fix import again, or run `dealgraph replay`.",
             markup=False,
         )
 

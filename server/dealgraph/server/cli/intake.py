@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from dealgraph.api.v1 import ingest_service_pb2, interaction_pb2
 from dealgraph.server.client import Client
 from dealgraph.stream import codec
@@ -56,7 +58,8 @@ class ServerSink:
         encoded = [_message(item) if isinstance(item, Interaction) else item for item in items]
         messages = [item for item in encoded if isinstance(item, interaction_pb2.Interaction)]
         letters = [_letter(item) for item in encoded if isinstance(item, Rejected)]
-        results = iter(self._client.publish(messages, letters))
+        options = (item.read_with for item in items if isinstance(item, Rejected))
+        results = iter(self._client.publish(messages, letters, read_with=next(options, b"")))
         return [
             Receipt(Outcome.REJECTED, "", item.reason.value, item.detail)
             if isinstance(item, Rejected)
@@ -123,6 +126,15 @@ class Tally:
             self.refused[item.rep, item.channel.name.lower()] += 1
         else:
             self.rejected[receipt.reason] += 1
+
+
+def read_with(steps: Iterable[Parsed], options: bytes) -> Iterator[Parsed]:
+    """Yield the steps, with the encoded options of the import noted on what was rejected."""
+    for step in steps:
+        item = step.item
+        if isinstance(item, Rejected):
+            step = Parsed(replace(item, read_with=options), step.bytes_read)
+        yield step
 
 
 def bring_in(

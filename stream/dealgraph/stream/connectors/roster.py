@@ -94,6 +94,7 @@ class Roster:
 
     def __init__(self, document: RosterDocument | None = None) -> None:
         document = document or RosterDocument()
+        self.document = document
         self._people = document.people
         self._by_label: dict[str, RosterPerson] = {}
         self._by_id: dict[str, RosterPerson] = {}
