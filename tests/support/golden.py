@@ -67,7 +67,8 @@ def _fields(item: Any) -> Any:
         return {
             name: _fields(value)
             for name, value in named.items()
-            if name not in ("provenance", "payload") and value not in (None, "", 0, (), {}, False)
+            if name not in ("provenance", "payload", "read_with")
+            and value not in (None, "", 0, (), {}, False)
         } | ({"type": type(item).__name__} if isinstance(item, Rejected) else {})
     if isinstance(item, tuple):
         return [_fields(one) for one in item]
