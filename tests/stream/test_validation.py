@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from dealgraph.graph.model import Channel, Side
 from dealgraph.stream.interaction import (
+    ClockCorrection,
     ConsentChange,
     FieldChange,
     Interaction,
@@ -144,6 +145,7 @@ def test_every_kind_that_changes_something_needs_its_own_detail() -> None:
         Recall("other"),
         Merge("a", "b", Side.REP),
         Split("a", "b", Side.REP),
+        ClockCorrection("wecom", 60_000),
     ]
     fitting = {
         (kind, type(detail))
@@ -160,4 +162,5 @@ def test_every_kind_that_changes_something_needs_its_own_detail() -> None:
         (InteractionKind.DELETE, Recall),
         (InteractionKind.MERGE, Merge),
         (InteractionKind.SPLIT, Split),
+        (InteractionKind.CLOCK, ClockCorrection),
     }

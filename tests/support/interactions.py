@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from dealgraph.graph.model import ActionKind, Channel, Role, Side
 from dealgraph.stream.interaction import (
+    ClockCorrection,
     ConsentChange,
     Detail,
     Entity,
@@ -261,6 +262,14 @@ _DETAILS: Final[dict[InteractionKind, st.SearchStrategy[Detail]]] = {
         entity=st.sampled_from(Entity),
         confidence=st.floats(0, 1, width=32),
         rule=_WORDS,
+    ),
+    InteractionKind.CLOCK: st.builds(
+        ClockCorrection,
+        source=_IDS,
+        offset_ms=st.integers(-DAY, DAY),
+        margin_ms=st.integers(0, DAY),
+        pairs=st.integers(0, 1000),
+        reference=_WORDS,
     ),
     InteractionKind.SPLIT: st.builds(
         Split,

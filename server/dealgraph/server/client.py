@@ -20,9 +20,11 @@ from dealgraph.api.v1 import (
     alert_service_pb2,
     alert_service_pb2_grpc,
     graph_service_pb2_grpc,
+    identity_service_pb2_grpc,
     ingest_service_pb2,
     ingest_service_pb2_grpc,
     interaction_pb2,
+    report_service_pb2_grpc,
 )
 
 _OPTIONS: Final = [
@@ -56,6 +58,8 @@ class Client:
         self.ingest = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
         self.graph = graph_service_pb2_grpc.GraphServiceStub(self._channel)
         self.alert = alert_service_pb2_grpc.AlertServiceStub(self._channel)
+        self.identity = identity_service_pb2_grpc.IdentityServiceStub(self._channel)
+        self.report = report_service_pb2_grpc.ReportServiceStub(self._channel)
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from dealgraph.api.v1 import (
     identity_service_pb2,
     ingest_service_pb2,
     live_session_service_pb2,
+    report_service_pb2,
 )
 
 SERVICES: Final = tuple(
@@ -28,6 +29,7 @@ SERVICES: Final = tuple(
         (alert_service_pb2, "AlertService"),
         (live_session_service_pb2, "LiveSessionService"),
         (identity_service_pb2, "IdentityService"),
+        (report_service_pb2, "ReportService"),
     )
 )
 """Full names of dealgraph's services."""

@@ -27,6 +27,7 @@ _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 _LAG: Final = (0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0)
 _STAGE: Final = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5)
 _COUNTS_SECONDS: Final = 15_000
+_RATIO_SECONDS: Final = 60_000
 
 _NOTHING: Final = Counts({}, {})
 _CALL_LABELS: Final = ("grpc_type", "grpc_service", "grpc_method")
@@ -166,6 +167,13 @@ class Metrics:
         """Show the size of a graph from now on; `counts` is asked at most every 15 seconds."""
         self.registry.register(_GraphSize(counts, self._clock))
 
+    def watch_traceable(self, ratio: Callable[[], float | None]) -> None:
+        """Show the share of traceable interactions; `ratio` is asked at most once a minute."""
+        text = "Share of known interactions that can be followed from source to report"
+        self.registry.register(
+            _Slow("dealgraph_traceable_ratio", text, ratio, self._clock, _RATIO_SECONDS)
+        )
+
     def _source(self, source: str) -> str:
         return source if source in self._sources else OTHER
 
@@ -208,6 +216,37 @@ class _GraphSize(Collector):
         for edge_kind, count in known.edges.items():
             edges.add_metric([edge_kind.name.lower()], count)
         return [nodes, edges]
+
+
+class _Slow(Collector):
+    """A gauge that is worked out when somebody looks, but not too often; absent without a value."""
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        value: Callable[[], float | None],
+        clock: Callable[[], int],
+        every_ms: int,
+    ) -> None:
+        self._name, self._text = name, text
+        self._value, self._clock, self._every = value, clock, every_ms
+        self._lock = threading.Lock()
+        self._known: float | None = None
+        self._next = 0
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Name the metric without working it out."""
+        return [GaugeMetricFamily(self._name, self._text)]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return the value, worked out anew when the last is too old."""
+        with self._lock:
+            if self._clock() >= self._next:
+                self._known = self._value()
+                self._next = self._clock() + self._every
+            if self._known is not None:
+                yield GaugeMetricFamily(self._name, self._text, value=self._known)
 
 
 class MetricsPort:

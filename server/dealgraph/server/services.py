@@ -13,12 +13,14 @@ from dealgraph.api.v1 import (
     identity_service_pb2_grpc,
     ingest_service_pb2_grpc,
     live_session_service_pb2_grpc,
+    report_service_pb2_grpc,
 )
 from dealgraph.server.alert_decisions import Decisions
 from dealgraph.server.alert_hub import AlertHub
 from dealgraph.server.alert_list import AlertList
 from dealgraph.server.alert_messages import AlertMessages
 from dealgraph.server.alert_service import AlertService, AlertStreams
+from dealgraph.server.capture_book import CaptureBook
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.compose import Embedded
 from dealgraph.server.graph_service import GraphService
@@ -28,6 +30,7 @@ from dealgraph.server.live_service import LiveSessionService
 from dealgraph.server.metrics import Metrics
 from dealgraph.server.proposals import ProposalBook
 from dealgraph.server.readers import Readers
+from dealgraph.server.report_service import ReportService
 from dealgraph.server.settings import Settings
 from dealgraph.server.timelines import Timelines
 from dealgraph.server.tokens import Tokens, key_for
@@ -113,6 +116,9 @@ class Services:
             clock,
             stated.deadline_seconds,
         )
+        captures = CaptureBook(embedded.log, embedded.graph, embedded.gate)
+        metrics.watch_traceable(captures.traceable_ratio)
+        self._reports = ReportService(tenant, captures, self._readers, stated.deadline_seconds)
         self._live = LiveSessionService(
             tenant,
             embedded.gate,
@@ -131,6 +137,7 @@ class Services:
         alert_service_pb2_grpc.add_AlertServiceServicer_to_server(self._alerts, server)
         live_session_service_pb2_grpc.add_LiveSessionServiceServicer_to_server(self._live, server)
         identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(self._identity, server)
+        report_service_pb2_grpc.add_ReportServiceServicer_to_server(self._reports, server)
 
     async def close(self) -> None:
         """Finish the writes that wait, and release all threads."""

@@ -1,7 +1,7 @@
 """The first keyless steps of the dataflow: who acted, may it be analysed, and what does it take back.
 
-Consent and merges take effect in the order of the log, so the same log always gives the same graph. At a
-start they are read from the registry up to the committed position.
+Consent, merges and corrections of clocks take effect in the order of the log, so the same log always gives
+the same graph. At a start they are read from the registry up to the committed position.
 """
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from dealgraph.stream import codec
 from dealgraph.stream.consent import ConsentLedger, ConsentPolicy
 from dealgraph.stream.identity import Identities, pair_of, person_ref
 from dealgraph.stream.interaction import (
+    ClockCorrection,
     ConsentChange,
     Interaction,
     Merge,
@@ -49,6 +50,7 @@ class Admission:
         self._meter = meter
         self._identities = Identities()
         self._ledger = ConsentLedger(policy, self._identities)
+        self._offsets: dict[str, int] = {}
         self._awaited = {
             retraction.action: retraction.at for retraction in graph.pending_retractions()
         }
@@ -60,9 +62,14 @@ class Admission:
 
     def take(self, received: Received) -> list[Admitted]:
         """Return the parts that a record has."""
+        if self._offsets and received.interaction.source in self._offsets:
+            received = self._set_right(received)
         interaction = received.interaction
         detail = interaction.detail
         if detail is not None:
+            if isinstance(detail, ClockCorrection):
+                self._offsets[detail.source] = detail.offset_ms
+                return [Passed(received.place)]
             if isinstance(detail, ConsentChange):
                 self._ledger.record(detail, interaction.occurred_at, interaction.source)
                 return [Passed(received.place)]
@@ -71,6 +78,12 @@ class Admission:
             if isinstance(detail, Recall):
                 return self._recall(received, detail)
         return [self._consent(received)]
+
+    def _set_right(self, received: Received) -> Received:
+        """Return what came with the time that it would have by a clock that is right."""
+        interaction = received.interaction
+        at = interaction.occurred_at - self._offsets[interaction.source]
+        return replace(received, interaction=replace(interaction, occurred_at=at))
 
     def _consent(self, received: Received) -> Admitted:
         interaction = received.interaction
@@ -141,7 +154,9 @@ class Admission:
         if isinstance(interaction, Rejected):
             return
         detail = interaction.detail
-        if isinstance(detail, ConsentChange):
+        if isinstance(detail, ClockCorrection):
+            self._offsets[detail.source] = detail.offset_ms
+        elif isinstance(detail, ConsentChange):
             self._ledger.record(detail, interaction.occurred_at, interaction.source)
         elif isinstance(detail, Merge | Split):
             self._renamed(interaction, detail)

@@ -20,6 +20,7 @@ from dealgraph.stream.alerts import Alert
 from dealgraph.stream.interaction import (
     NOBODY,
     NOWHERE,
+    ClockCorrection,
     ConsentChange,
     DeadLetter,
     Detail,
@@ -180,6 +181,13 @@ def _split(message: pb.Interaction) -> Detail:
     )
 
 
+def _clock(message: pb.Interaction) -> Detail:
+    clock = message.clock
+    return ClockCorrection(
+        clock.source, clock.offset_ms, clock.margin_ms, clock.pairs, clock.reference
+    )
+
+
 _DETAILS: Final[Mapping[str, Callable[[pb.Interaction], Detail]]] = {
     "stage_change": _stage_change,
     "field_change": _field_change,
@@ -187,6 +195,7 @@ _DETAILS: Final[Mapping[str, Callable[[pb.Interaction], Detail]]] = {
     "recall": _recall,
     "merge": _merge,
     "split": _split,
+    "clock": _clock,
 }
 
 
@@ -314,6 +323,15 @@ def _fill_detail(message: pb.Interaction, detail: Detail) -> None:
         case Split():
             message.split.SetInParent()
             _fill_pair(message.split, detail)
+        case ClockCorrection():
+            _fill_clock(message.clock, detail)
+
+
+def _fill_clock(clock: pb.ClockCorrection, correction: ClockCorrection) -> None:
+    clock.SetInParent()
+    clock.source, clock.reference = correction.source, correction.reference
+    clock.offset_ms, clock.margin_ms = correction.offset_ms, correction.margin_ms
+    clock.pairs = correction.pairs
 
 
 def _fill_pair(message: pb.Merge | pb.Split, change: Merge | Split) -> None:

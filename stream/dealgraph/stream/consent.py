@@ -2,8 +2,8 @@
 
 The rules, for an interaction on channel C at event time t and a purpose P:
 
-1. Kinds that only say what changed (consent, merge, split, recall, delete, stage) are always allowed, as
-   long as they hold no text. The value of a field may be words, so its change is not among them.
+1. Kinds that only say what changed (consent, merge, split, clock, recall, delete, stage) are always
+   allowed, as long as they hold no text. The value of a field may be words: its change is not among them.
 2. Nobody who takes part (the rep who holds the conversation, the actor, the contact, the recipients)
    may have withdrawn C and P.
 3. Where the policy does not cover a side for C and P from the start, each rep or contact of that side
@@ -46,6 +46,7 @@ _WORDLESS: Final = frozenset(
         InteractionKind.CONSENT,
         InteractionKind.MERGE,
         InteractionKind.SPLIT,
+        InteractionKind.CLOCK,
         InteractionKind.RECALL,
         InteractionKind.DELETE,
         InteractionKind.STAGE_CHANGE,

@@ -18,6 +18,7 @@ from dealgraph.stream.consent import EXPLANATIONS, ConsentPolicy
 from dealgraph.stream.dead_letters import dead_letter_record, options_records, presentable
 from dealgraph.stream.identity import Identities
 from dealgraph.stream.interaction import (
+    ClockCorrection,
     ConsentChange,
     Interaction,
     Merge,
@@ -119,7 +120,7 @@ class Gate:
                 batch.reject(_rejected(item, Reason.BAD_ENCODING, "holds half a character"), id_)
                 return
             batch.wait(item, record)
-            if isinstance(item.detail, ConsentChange | Merge | Split):
+            if isinstance(item.detail, ConsentChange | Merge | Split | ClockCorrection):
                 self._store(batch)
 
     def _record(self, item: Interaction, id_: str, now: int) -> NewRecord:
@@ -134,7 +135,7 @@ class Gate:
         for (index, item, record), outcome in zip(batch.waiting, outcomes, strict=True):
             if outcome is Appended.STORED:
                 batch.settle(index, item.source, Receipt(Outcome.ACCEPTED, record.id))
-                if isinstance(item.detail, ConsentChange | Merge | Split):
+                if isinstance(item.detail, ConsentChange | Merge | Split | ClockCorrection):
                     self._registry.add(item, record)
                 elif item.attributes:
                     self._link(item, batch.now)

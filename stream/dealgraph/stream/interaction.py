@@ -36,6 +36,7 @@ class InteractionKind(IntEnum):
     DELETE = 12
     ACTIVITY = 13
     SPLIT = 14
+    CLOCK = 15
 
 
 class Purpose(IntEnum):
@@ -187,7 +188,20 @@ class Split(Struct, frozen=True, gc=False, array_like=True, tag=True):
     rule: str = ""
 
 
-Detail = StageChange | FieldChange | ConsentChange | Recall | Merge | Split
+class ClockCorrection(Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """The clock of `source` is `offset_ms` ahead of `reference`: its times are set back from now on.
+
+    `margin_ms` is half the 95 % interval of the offset, found from `pairs` events that both saw.
+    """
+
+    source: str
+    offset_ms: int
+    margin_ms: int = 0
+    pairs: int = 0
+    reference: str = ""
+
+
+Detail = StageChange | FieldChange | ConsentChange | Recall | Merge | Split | ClockCorrection
 
 NOBODY: Final = Person()
 NOWHERE: Final = Provenance()

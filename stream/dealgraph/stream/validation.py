@@ -10,6 +10,7 @@ from dealgraph.graph.model import Side
 from dealgraph.stream.identity import person_id
 from dealgraph.stream.interaction import (
     MAX_TEXT,
+    ClockCorrection,
     ConsentChange,
     Detail,
     Entity,
@@ -38,6 +39,7 @@ _DETAILS: Final[dict[InteractionKind, type[Detail]]] = {
     InteractionKind.DELETE: Recall,
     InteractionKind.MERGE: Merge,
     InteractionKind.SPLIT: Split,
+    InteractionKind.CLOCK: ClockCorrection,
 }
 
 
@@ -207,6 +209,12 @@ def _check_change(i: Interaction, detail: Detail, limits: Limits) -> _Fault:
             if (native_id, part) == (i.native_id, i.part):
                 return Reason.UNKNOWN_VALUE, f"{i.kind.name} takes itself back"
             return _check_needed("native_id of what is taken back", native_id, limits)
+        case ClockCorrection(source, offset_ms, margin_ms, pairs):
+            if abs(offset_ms) > limits.max_duration_ms or min(margin_ms, pairs) < 0:
+                return Reason.WRONG_TYPE, "a clock is off by a year at most; no count is negative"
+            if max(margin_ms, pairs) > _MAX_PART // 2:
+                return Reason.WRONG_TYPE, "margin or pairs of a clock is too large"
+            return _check_needed("source of the clock", source, limits)
         case Merge() | Split():
             return _check_pair(i, detail, limits)
 

@@ -87,6 +87,8 @@ class _InteractionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inter
     """Any other step of a business process, named by its attributes."""
     INTERACTION_KIND_SPLIT: _InteractionKind.ValueType  # 14
     """Two native ids turned out not to be one person."""
+    INTERACTION_KIND_CLOCK: _InteractionKind.ValueType  # 15
+    """The clock of a source turned out to be off."""
 
 class InteractionKind(_InteractionKind, metaclass=_InteractionKindEnumTypeWrapper):
     """What an interaction is."""
@@ -121,6 +123,8 @@ INTERACTION_KIND_ACTIVITY: InteractionKind.ValueType  # 13
 """Any other step of a business process, named by its attributes."""
 INTERACTION_KIND_SPLIT: InteractionKind.ValueType  # 14
 """Two native ids turned out not to be one person."""
+INTERACTION_KIND_CLOCK: InteractionKind.ValueType  # 15
+"""The clock of a source turned out to be off."""
 Global___InteractionKind: _TypeAlias = InteractionKind  # noqa: Y015
 
 class _Side:
@@ -654,6 +658,44 @@ class Split(_message.Message):
 Global___Split: _TypeAlias = Split  # noqa: Y015
 
 @_typing.final
+class ClockCorrection(_message.Message):
+    """The clock of a source is off: its times are set right from here on in the log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    OFFSET_MS_FIELD_NUMBER: _builtins.int
+    MARGIN_MS_FIELD_NUMBER: _builtins.int
+    PAIRS_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """The source."""
+    offset_ms: _builtins.int
+    """How far it is ahead, in milliseconds; negative when it is behind, 0 ends the correction."""
+    margin_ms: _builtins.int
+    """Half the width of the interval around it that holds the true offset with 95 %, in milliseconds."""
+    pairs: _builtins.int
+    """Number of events that both sources saw."""
+    reference: _builtins.str
+    """The source it was compared with."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        offset_ms: _builtins.int = ...,
+        margin_ms: _builtins.int = ...,
+        pairs: _builtins.int = ...,
+        reference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["margin_ms", b"margin_ms", "offset_ms", b"offset_ms", "pairs", b"pairs", "reference", b"reference", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClockCorrection: _TypeAlias = ClockCorrection  # noqa: Y015
+
+@_typing.final
 class Interaction(_message.Message):
     """The canonical interaction: one thing that happened between a customer and the selling side."""
 
@@ -707,6 +749,7 @@ class Interaction(_message.Message):
     RECALL_FIELD_NUMBER: _builtins.int
     MERGE_FIELD_NUMBER: _builtins.int
     SPLIT_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant that owns the interaction; empty means the server's own."""
     source: _builtins.str
@@ -783,6 +826,10 @@ class Interaction(_message.Message):
     def split(self) -> Global___Split:
         """For INTERACTION_KIND_SPLIT."""
 
+    @_builtins.property
+    def clock(self) -> Global___ClockCorrection:
+        """For INTERACTION_KIND_CLOCK."""
+
     def __init__(
         self,
         *,
@@ -814,12 +861,13 @@ class Interaction(_message.Message):
         recall: Global___Recall | None = ...,
         merge: Global___Merge | None = ...,
         split: Global___Split | None = ...,
+        clock: Global___ClockCorrection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "consent", b"consent", "detail", b"detail", "field_change", b"field_change", "merge", b"merge", "provenance", b"provenance", "recall", b"recall", "split", b"split", "stage_change", b"stage_change"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "clock", b"clock", "consent", b"consent", "detail", b"detail", "field_change", b"field_change", "merge", b"merge", "provenance", b"provenance", "recall", b"recall", "split", b"split", "stage_change", b"stage_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_kind", b"action_kind", "actor", b"actor", "attributes", b"attributes", "channel", b"channel", "consent", b"consent", "consent_basis", b"consent_basis", "contact_id", b"contact_id", "customer_id", b"customer_id", "detail", b"detail", "duration_ms", b"duration_ms", "field_change", b"field_change", "kind", b"kind", "language", b"language", "merge", b"merge", "native_id", b"native_id", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "part", b"part", "provenance", b"provenance", "recall", b"recall", "recipients", b"recipients", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "session_id", b"session_id", "source", b"source", "split", b"split", "stage_change", b"stage_change", "tenant", b"tenant", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_kind", b"action_kind", "actor", b"actor", "attributes", b"attributes", "channel", b"channel", "clock", b"clock", "consent", b"consent", "consent_basis", b"consent_basis", "contact_id", b"contact_id", "customer_id", b"customer_id", "detail", b"detail", "duration_ms", b"duration_ms", "field_change", b"field_change", "kind", b"kind", "language", b"language", "merge", b"merge", "native_id", b"native_id", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "part", b"part", "provenance", b"provenance", "recall", b"recall", "recipients", b"recipients", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "session_id", b"session_id", "source", b"source", "split", b"split", "stage_change", b"stage_change", "tenant", b"tenant", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["stage_change", "field_change", "consent", "recall", "merge", "split"]  # noqa: Y015
+    _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["stage_change", "field_change", "consent", "recall", "merge", "split", "clock"]  # noqa: Y015
     _WhichOneofArgType_detail: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_detail) -> _WhichOneofReturnType_detail | None: ...
 

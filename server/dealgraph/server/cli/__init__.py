@@ -16,7 +16,7 @@ INTERRUPTED: Final = 130
 """Exit status after Ctrl-C."""
 
 _COMMANDS: Final = (
-    "demo", "serve", "import", "replay", "simulate", "watch", "rebuild", "bench", "doctor",
+    "demo", "serve", "import", "replay", "simulate", "watch", "report", "rebuild", "bench", "doctor",
 )  # fmt: skip
 _DEBUG: Final = "--debug"
 
@@ -48,6 +48,7 @@ First steps:
   dealgraph serve --data DIR           start a server on your own data
   dealgraph import SOURCE PATH…        bring interactions in
   dealgraph watch --target HOST:PORT   see alerts as they arrive
+  dealgraph report capture --data DIR  see how much of what happens comes in
   dealgraph doctor                     find out what is missing
 """
 
