@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from dealgraph.graph.storage import Database
+from dealgraph.stream.channel_book import ChannelBook
+from dealgraph.stream.channels import load_rules
 from dealgraph.stream.consent import ConsentPolicy
 from dealgraph.stream.ingest import Gate
 from dealgraph.stream.log import EventLog, NewRecord, Topic
@@ -36,9 +38,9 @@ def open_gate(
     meter: Meter | None = None,
 ) -> Gate:
     """Return a gate of `TENANT` whose clock stands at `now`."""
-    return Gate(
-        log, TENANT, policy or ConsentPolicy(), Limits(), lambda: now, meter or SilentMeter()
-    )
+    channels = ChannelBook(log, load_rules(), "count")
+    policy, meter = policy or ConsentPolicy(), meter or SilentMeter()
+    return Gate(log, TENANT, policy, Limits(), lambda: now, meter, channels)
 
 
 def record(id_: str, body: str = "body", at: int = MONDAY) -> NewRecord:

@@ -21,6 +21,8 @@ from dealgraph.graph.storage import Database, StorageError, StorageLockedError
 from dealgraph.server.settings import Settings
 from dealgraph.stream import sqlite_log
 from dealgraph.stream.admission import Admission
+from dealgraph.stream.channel_book import ChannelBook
+from dealgraph.stream.channels import load_rules
 from dealgraph.stream.consent import ConsentPolicy
 from dealgraph.stream.dataflow import Parts
 from dealgraph.stream.ingest import Gate
@@ -89,7 +91,8 @@ class Embedded:
         self.graph = EmbeddedGraph(graph_file)
         policy = _policy(settings)
         limits = Limits(max_clock_skew_ms=settings.ingest.max_clock_skew_seconds * 1000)
-        self.gate = Gate(self.log, self.tenant, policy, limits, clock, meter)
+        channels = ChannelBook(self.log, load_rules(), settings.channels.unregistered)
+        self.gate = Gate(self.log, self.tenant, policy, limits, clock, meter, channels)
         self.tagger = load_default_tagger(settings.tagging.competitors)
         suggestions = load_suggestions()
 

@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from dealgraph.api.v1 import (
     alert_service_pb2,
+    channel_service_pb2,
     graph_service_pb2,
     identity_service_pb2,
     ingest_service_pb2,
@@ -30,6 +31,7 @@ SERVICES: Final = tuple(
         (live_session_service_pb2, "LiveSessionService"),
         (identity_service_pb2, "IdentityService"),
         (report_service_pb2, "ReportService"),
+        (channel_service_pb2, "ChannelService"),
     )
 )
 """Full names of dealgraph's services."""

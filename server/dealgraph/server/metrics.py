@@ -110,6 +110,9 @@ class Metrics:
         self.alert_gaps = self._counter(
             "dealgraph_alert_stream_gaps_total", "Gaps told to streams of alerts"
         )
+        self.channel_quality = self._gauge(
+            "dealgraph_channel_quality_ratio", "Worst check of a registered channel", "channel"
+        )
         self.suggestions = self._counter(
             "dealgraph_suggestions_total", "Decisions of people on alerts", "state"
         )

@@ -81,6 +81,9 @@ class Server:
         tail = loop.create_task(services.hub.run())
         self._resources.callback(tail.cancel)
         tail.add_done_callback(self._check_tail)
+        watch = loop.create_task(services.channels.run(self._settings.channels.check_seconds))
+        self._resources.callback(watch.cancel)
+        watch.add_done_callback(self._check_tail)
         metrics = await self._open_metrics(stated.metrics)
         server = grpc.aio.server(
             interceptors=[CallInterceptor(self._metrics)], options=_options(stated)

@@ -9,6 +9,7 @@ import grpc
 
 from dealgraph.api.v1 import (
     alert_service_pb2_grpc,
+    channel_service_pb2_grpc,
     graph_service_pb2_grpc,
     identity_service_pb2_grpc,
     ingest_service_pb2_grpc,
@@ -21,6 +22,8 @@ from dealgraph.server.alert_list import AlertList
 from dealgraph.server.alert_messages import AlertMessages
 from dealgraph.server.alert_service import AlertService, AlertStreams
 from dealgraph.server.capture_book import CaptureBook
+from dealgraph.server.channel_service import ChannelService
+from dealgraph.server.channel_watch import ChannelWatch
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.compose import Embedded
 from dealgraph.server.graph_service import GraphService
@@ -119,6 +122,18 @@ class Services:
         captures = CaptureBook(embedded.log, embedded.graph, embedded.gate)
         metrics.watch_traceable(captures.traceable_ratio)
         self._reports = ReportService(tenant, captures, self._readers, stated.deadline_seconds)
+        self.channels = ChannelWatch(log, embedded.gate, self.commits, metrics, clock)
+        self._channels = ChannelService(
+            tenant,
+            embedded.gate,
+            self.channels,
+            captures,
+            self.commits,
+            self._readers,
+            tokens,
+            clock,
+            stated.deadline_seconds,
+        )
         self._live = LiveSessionService(
             tenant,
             embedded.gate,
@@ -138,6 +153,7 @@ class Services:
         live_session_service_pb2_grpc.add_LiveSessionServiceServicer_to_server(self._live, server)
         identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(self._identity, server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(self._reports, server)
+        channel_service_pb2_grpc.add_ChannelServiceServicer_to_server(self._channels, server)
 
     async def close(self) -> None:
         """Finish the writes that wait, and release all threads."""

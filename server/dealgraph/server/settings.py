@@ -93,6 +93,13 @@ class DataflowSettings(Struct, frozen=True, forbid_unknown_fields=True):
     hot_actions: Positive = 200_000
 
 
+class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What happens with sources that nobody registered, and how often channels are judged."""
+
+    unregistered: Literal["count", "hold"] = "count"
+    check_seconds: Seconds = 5.0
+
+
 class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where secrets lie. An empty `token_key_file` means: made once in the data directory."""
 
@@ -109,6 +116,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tagging: TaggingSettings = TaggingSettings()
     alerts: AlertSettings = AlertSettings()
     dataflow: DataflowSettings = DataflowSettings()
+    channels: ChannelSettings = ChannelSettings()
     secrets: SecretSettings = SecretSettings()
 
 

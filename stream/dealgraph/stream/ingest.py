@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from dealgraph.graph.model import NodeKind
 from dealgraph.stream import codec
+from dealgraph.stream.channel_book import ChannelBook
+from dealgraph.stream.channels import Verdict
 from dealgraph.stream.consent import EXPLANATIONS, ConsentPolicy
 from dealgraph.stream.dead_letters import dead_letter_record, options_records, presentable
 from dealgraph.stream.identity import Identities
@@ -49,6 +51,7 @@ class Gate:
         limits: Limits,
         clock: Callable[[], int],
         meter: Meter,
+        channels: ChannelBook,
     ) -> None:
         self._log = log
         self._tenant = tenant
@@ -56,6 +59,7 @@ class Gate:
         self._limits = limits
         self._clock = clock
         self._meter = meter
+        self.channels = channels
         self._registry = Registry(log, policy)
         self._requests = Requests(log)
         self._lock = threading.RLock()
@@ -71,6 +75,7 @@ class Gate:
         # The log's lock comes first: callers may hold it already, around several calls.
         with self._log.transaction(Topic.INTERACTIONS), self._lock:
             self._registry.refresh()
+            self.channels.refresh()
             batch = _Batch(self._clock())
             for item in items:
                 self._take(batch, item)
@@ -119,9 +124,24 @@ class Gate:
             except ValueError:
                 batch.reject(_rejected(item, Reason.BAD_ENCODING, "holds half a character"), id_)
                 return
+            if not self.channels.idle and not self._counts(batch, item, record):
+                return
             batch.wait(item, record)
             if isinstance(item.detail, ConsentChange | Merge | Split | ClockCorrection):
                 self._store(batch)
+
+    def _counts(self, batch: "_Batch", item: Interaction, record: NewRecord) -> bool:
+        """Say whether an item counts; settle it if its channel has to show its quality first."""
+        verdict = self.channels.verdict(item, batch.now)
+        if verdict is Verdict.COUNT:
+            return True
+        if verdict is Verdict.REFUSE:
+            batch.reject(_rejected(item, Reason.CHANNEL_EXPIRED, _EXPIRED), record.id)
+            return False
+        (before,) = self.channels.hold([item], [record])
+        outcome = Outcome.DUPLICATE if before else Outcome.ACCEPTED
+        batch.hold(item.source, Receipt(outcome, record.id))
+        return False
 
     def _record(self, item: Interaction, id_: str, now: int) -> NewRecord:
         recorded_at = item.recorded_at if 0 < item.recorded_at <= now else now
@@ -163,6 +183,13 @@ class Gate:
         with self._log.transaction(Topic.INTERACTIONS), self._lock:
             self._registry.refresh()
             yield self._registry.identities
+
+    @contextmanager
+    def changing_channels(self) -> Iterator[ChannelBook]:
+        """Hold ingest while the block changes channels."""
+        with self._log.transaction(Topic.CHANNELS), self._lock:
+            self.channels.refresh()
+            yield self.channels
 
     def identities(self) -> Identities:
         """Return a copy of who is one, to be looked at beside ingest."""
@@ -217,6 +244,10 @@ class _Batch:
         self.receipts[index] = receipt
         self.outcomes[source, receipt.outcome] += 1
 
+    def hold(self, source: str, receipt: Receipt) -> None:
+        self.receipts.append(_PENDING)
+        self.settle(len(self.receipts) - 1, source, receipt)
+
     def refuse(self, source: str, id_: str, refusal: str) -> None:
         self.receipts.append(_PENDING)
         self.refusals[refusal] += 1
@@ -234,6 +265,10 @@ class _Batch:
         self.settle(index, rejected.source, receipt)
 
 
+_EXPIRED: Final = (
+    "the time of its channel is over: its owner must register it again with a later date, then "
+    "replay the dead letters"
+)
 _PENDING: Final = Receipt(Outcome.REJECTED, "")
 
 

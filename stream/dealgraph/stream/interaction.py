@@ -66,6 +66,7 @@ class Reason(StrEnum):
     ID_REUSED = "ID_REUSED"
     NO_CONSENT = "NO_CONSENT"
     FAILED = "FAILED"
+    CHANNEL_EXPIRED = "CHANNEL_EXPIRED"
 
 
 class Rejected(Struct, frozen=True):

@@ -25,6 +25,8 @@ class Topic(StrEnum):
     REQUESTS = "requests"
     REGISTRY = "registry"
     OPTIONS = "options"
+    CHANNELS = "channels"
+    HELD = "held"
 
 
 class Record(Struct, frozen=True, gc=False):
