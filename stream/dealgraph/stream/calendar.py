@@ -8,7 +8,6 @@ China has none, and an hour more or less moves no wait by a business day).
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cache
 from importlib import resources
@@ -127,7 +126,6 @@ class BusinessTime:
         place = bisect_right(self._opens, at) - 1
         return place >= 0 and at - self._opens[place] <= self._lengths[place]
 
-    @property
-    def openings(self) -> Sequence[int]:
-        """The moments at which work begins, in order."""
-        return self._opens
+    def next_opening(self, at: int) -> int:
+        """Return the first moment after `at` at which work begins."""
+        return self._opens[bisect_right(self._opens, at)]

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from dealgraph.stream.calendar import DAY_MS, BusinessTime
+from dealgraph.stream.calendar import DAY_MS, MINUTE_MS, BusinessTime
 from dealgraph.stream.world.draws import Draws
 from dealgraph.stream.world.paths import STANDARD, Episode, Way, first_start, lay_out, warp, ways
 from dealgraph.stream.world.people import SEGMENT_FACTOR
@@ -33,7 +33,6 @@ _NULL_REACH: Final = 1.7
 _LEGAL_PLANTS: Final = (
     Plant.LEGAL_EARLY, Plant.LEGAL_LATE, Plant.LEGAL_OVERDUE, Plant.LEGAL_WITHDRAWN
 )  # fmt: skip
-_AT_PROPOSAL: Final = frozenset({Plant.SINGLE_THREADED, Plant.NO_POWER})
 _NEVER: Final = 1 << 62
 
 
@@ -81,9 +80,9 @@ def draw_course(
     episodes = lay_out(way, draws, days, SEGMENT_FACTOR[segment], spread, time.day_ms)
     if plant in (Plant.BUYER_ENTERED, Plant.NO_POWER):
         episodes = [episode for episode in episodes if episode.code != "E"]
-    _fit_legal(scenario, draws, episodes, plant, strength, time.day_ms)
-    episodes = _end(draws, way, episodes, plant, won=won, slipped=slipped, day_ms=time.day_ms)
     base = time.worked(opened)
+    _fit_legal(scenario, draws, episodes, plant, strength, base, time)
+    episodes = _end(draws, way, episodes, plant, won=won, slipped=slipped, day_ms=time.day_ms)
     for episode in episodes:
         episode.start = time.moment(base + episode.start)
         episode.end = time.moment(base + episode.end)
@@ -123,7 +122,8 @@ def _fit_legal(
     episodes: list[Episode],
     plant: Plant | None,
     strength: float,
-    day_ms: int,
+    base: int,
+    time: BusinessTime,
 ) -> None:
     """Bring the legal work to its delay after the first proposal, where it comes after one."""
     usual = scenario.usual
@@ -136,7 +136,8 @@ def _fit_legal(
     if proposal is None or legal is None or legal <= proposal:
         return
     delay = sinh(asinh(usual.legal_delay_days) + usual.legal_spread * z)
-    wanted = round(delay * 5 / 7 * day_ms)
+    due = time.after(time.moment(base + proposal) + round(delay * DAY_MS), 0)
+    wanted = time.worked(due) - base - proposal
     if 0.3 < wanted / (legal - proposal) < 8.0:
         warp(episodes, proposal, legal, wanted)
 
@@ -181,21 +182,25 @@ def _start(
     time: BusinessTime,
 ) -> int:
     """Return when the plant begins to work."""
-    if plant in _AT_PROPOSAL:
+    if plant is Plant.NO_POWER:
         return course.proposal
+    if plant is Plant.SINGLE_THREADED:
+        return time.next_opening(course.proposal)
     usual = scenario.usual
     if plant is Plant.LEGAL_EARLY:
         delay = sinh(asinh(usual.legal_delay_days) - usual.legal_spread * strength)
-        return time.after(course.proposal + round(delay * DAY_MS), 0)
+        due = time.worked(course.proposal + round(delay * DAY_MS))
+        return max(course.proposal, time.moment(due - MINUTE_MS))  # rather before a holiday
     if plant in (Plant.LEGAL_LATE, Plant.LEGAL_OVERDUE):
         late = sinh(asinh(usual.legal_delay_days) + usual.legal_spread * 2.0)
         return course.proposal + round(late * DAY_MS)
     if plant is Plant.LEGAL_WITHDRAWN:
-        return time.after(course.legal, 4 * time.day_ms)
+        return time.next_opening(time.after(course.legal, 4 * time.day_ms))
     before = course.close
     if plant is Plant.BUYER_ENTERED:
         before = course.proposal
-    return time.after(course.opened, round(fraction * time.between(course.opened, before)))
+    worked = round(fraction * time.between(course.opened, before))
+    return time.next_opening(time.after(course.opened, worked))  # never in the middle of a talk
 
 
 def _ghost(course: Course, start: int, time: BusinessTime) -> None:

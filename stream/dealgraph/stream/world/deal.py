@@ -33,6 +33,10 @@ _NEEDED: Final = {
 _FIRST_NEEDED: Final = 5
 
 
+WITH_LEGAL: Final = "legal"
+"""`value` of a meeting that belongs to no stage and in which legal takes part."""
+
+
 class SlotKind(StrEnum):
     """What happens at a slot."""
 
@@ -158,11 +162,15 @@ def attendance(deal: Deal, rates: Rates, draws: Draws, slot: Slot) -> list[Conta
     """Draw which contacts are in a meeting; somebody always is."""
     contacts = [c for c in deal.customer.contacts if is_active(deal, c, slot.at)]
     found = [c for c in contacts if draws.chance(_readiness(deal, c, rates, slot))]
-    if slot.audience:
-        before = [c for c in found if c.role in (Role.CHAMPION, Role.TECH_LEAD)]
-        fresh = [c for c in contacts if c.role not in (Role.CHAMPION, Role.TECH_LEAD)]
-        found = [*before[:1], *fresh]
+    if slot.code == "M" and any(episode.audience for episode in deal.course.episodes):
+        found = _split_audience(deal, contacts, slot.audience)
     return found or contacts[:1]
+
+
+def _split_audience(deal: Deal, contacts: list[Contact], audience: int) -> list[Contact]:
+    """Return who sees the first demo, or the one for others: they share the champion alone."""
+    seats = {contact: seat for seat, contact in enumerate(deal.customer.contacts)}
+    return [c for c in contacts if seats[c] == 0 or seats[c] % 2 == 1 - audience]
 
 
 def _readiness(deal: Deal, contact: Contact, rates: Rates, slot: Slot) -> float:
@@ -174,6 +182,8 @@ def _readiness(deal: Deal, contact: Contact, rates: Rates, slot: Slot) -> float:
     if contact.role is Role.INFOSEC and slot.code == "G":
         return 1.0
     if contact.role in PAPER:
+        if slot.value == WITH_LEGAL:
+            return 1.0
         return 0.9 if slot.code in "LG" and slot.code else 0.4
     return contact.weight
 

@@ -26,6 +26,10 @@ from dealgraph.stream.world.talk import Line, Talk, chat_partners, has_paper
 _REP_MINUTES: Final = 12.0
 _REP_SPREAD: Final = 0.8
 _MAIL_FACTOR: Final = 6.0
+_CUTS: Final = frozenset(
+    {Plant.CHAMPION_SILENT, Plant.NARROW, Plant.SINGLE_THREADED, Plant.LEGAL_WITHDRAWN}
+)
+"""When these begin, an exchange that runs breaks off: who wrote in it may be gone."""
 _EVENING_MS: Final = (19 * 60 + 30) * MINUTE_MS
 _EVENING_LENGTH_MS: Final = 150 * MINUTE_MS
 _MESSAGE_MINUTES: Final = 0.055
@@ -57,6 +61,8 @@ def plan_turns(
             continue
         draws = Draws(seed, "turns", deal.key, slot.number)
         begin = max(slot.at, free[slot.kind])
+        if any(e.quiet and e.start <= begin < e.end for e in deal.course.episodes):
+            continue
         turns = tuple(_turns(deal, slot.kind, begin, scenario, draws, clocks))
         if turns[0].at >= deal.course.last:
             continue
@@ -79,13 +85,17 @@ def _turns(
     if rates.silent:
         return
     left = 2 * count if by_customer else 2 * count - 1
+    cuts = [one.start for one in deal.course.planted if one.plant in _CUTS and one.start > begin]
+    cuts += [
+        episode.start for episode in deal.course.episodes if episode.quiet and episode.start > begin
+    ]
     while left:
         left -= 1
         by_customer = not by_customer
         if by_customer:
             wait = draws.lognormal(minutes * rates.reply_factor, usual.reply_spread)
             at = clocks.customer.after(at, round(wait * MINUTE_MS))
-            if deal.rates(scenario, at).silent:
+            if deal.rates(scenario, at).silent or any(at >= cut for cut in cuts):
                 return
         else:
             wait = draws.lognormal(_REP_MINUTES * deal.rep.reply_factor, _REP_SPREAD)

@@ -14,7 +14,7 @@ from typing import Final
 
 from dealgraph.graph.model import ActionKind, Channel
 from dealgraph.stream.interaction import Interaction, InteractionKind
-from dealgraph.stream.world.deal import Deal, Slot, attendance
+from dealgraph.stream.world.deal import WITH_LEGAL, Deal, Slot, attendance
 from dealgraph.stream.world.draws import Draws
 from dealgraph.stream.world.event import MS_PER_CHARACTER, Event, Writer
 from dealgraph.stream.world.paths import ACTIVITIES
@@ -47,8 +47,9 @@ class Meeting:
         rates = deal.rates(scenario, slot.at)
         self._people = attendance(deal, rates, draws, slot)
         paper = has_paper(self._people, deal, slot.at)
+        code = "L" if slot.value == WITH_LEGAL else slot.code
         self._talk = Talk(
-            deal, scenario, draws, Register.VOICE, self._people, rates, slot.code, paper=paper
+            deal, scenario, draws, Register.VOICE, self._people, rates, code, paper=paper
         )
         self._rates = rates
         minutes = draws.lognormal(scenario.pace.customer_minutes, _TALK_SPREAD)

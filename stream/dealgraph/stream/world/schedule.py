@@ -10,7 +10,7 @@ from typing import Final
 
 from dealgraph.stream.calendar import MINUTE_MS, BusinessTime
 from dealgraph.stream.world.course import Course
-from dealgraph.stream.world.deal import Deal, Slot, SlotKind
+from dealgraph.stream.world.deal import WITH_LEGAL, Deal, Slot, SlotKind
 from dealgraph.stream.world.draws import Draws
 from dealgraph.stream.world.paths import ACTIVITIES, SIDE_ACTIVITIES
 from dealgraph.stream.world.scenario import Plant, Scenario
@@ -51,6 +51,8 @@ def _gap(draws: Draws, per_week: float, day_ms: int) -> int:
 def _meetings(
     course: Course, scenario: Scenario, draws: Draws, time: BusinessTime
 ) -> Iterator[Slot]:
+    if course.plant(Plant.LEGAL_EARLY) is not None and course.legal < course.last:
+        yield Slot(with_room(course.legal, time), 0, SlotKind.MEETING, value=WITH_LEGAL)
     for episode in course.episodes:
         if episode.quiet or episode.code in "WXFH":
             continue

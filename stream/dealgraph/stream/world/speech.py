@@ -62,12 +62,12 @@ class Speech:
         self._draws = draws
         self._slots = slots
         self._used: set[int] = set()
+        self._said: set[str] = set()
         self._chinese = grammar.language == "zh"
 
     def say(self, act: str, subject: Subject, mood: int = 0, *, longer: bool = False) -> Words:
         """Put an act on a subject into words, `longer` with a second sentence where there is one."""
-        production = self._pick(subject.acts[act])
-        core = spoken(production.nodes, self._draws.unit, self._slots)
+        production, core = self._fresh(subject.acts[act])
         if act == "worry" and mood >= 0:
             mood = -1
             text = self._sentence(self._opened(act, core), question=False)
@@ -78,7 +78,7 @@ class Speech:
             asks = act in _QUESTIONS and not production.indirect
             text = self._sentence(self._opened(act, core), question=asks)
             if longer and len(subject.acts[act]) > 1:
-                more = spoken(self._pick(subject.acts[act]).nodes, self._draws.unit, self._slots)
+                more = self._fresh(subject.acts[act])[1]
                 text = self._joined(text, self._sentence(more, question=False))
             if mood:
                 text = self._with_mood(text, mood)
@@ -104,6 +104,20 @@ class Speech:
     def line(self, name: str) -> str:
         """Draw a frame without any finish, such as the greeting of a mail."""
         return spoken(self._pick(self._grammar.frames[name]).nodes, self._draws.unit, self._slots)
+
+    def has_more(self, act: str, subject: Subject) -> bool:
+        """Say whether a production of the subject was not used yet."""
+        return any(production.number not in self._used for production in subject.acts[act])
+
+    def _fresh(self, productions: Sequence[Production]) -> tuple[Production, str]:
+        """Draw a sentence that was not said yet; after some tries a repeated one."""
+        for _ in range(_TRIES):
+            production = self._pick(productions)
+            core = spoken(production.nodes, self._draws.unit, self._slots)
+            if core not in self._said:
+                break
+        self._said.add(core)
+        return production, core
 
     def _pick(self, productions: Sequence[Production]) -> Production:
         production = self._draws.one(productions)

@@ -50,6 +50,8 @@ _AFFINITY: Final[Mapping[str, Mapping[Role, float]]] = {
     "delivery": {Role.USER: 2.0, Role.CHAMPION: 1.5},
     "ownership": {Role.CHAMPION: 1.5, Role.USER: 1.5, Role.TECH_LEAD: 1.5},
 }
+_FORMS: Final = ("probe", "ask", "say", "worry", "tell")
+"""What an exchange begins with."""
 _LATE_CODES: Final = frozenset("PNLO")
 _LATE_SUBJECTS: Final = frozenset({"price.terms"})
 """What nobody talks about before there is a proposal."""
@@ -132,7 +134,8 @@ class Talk:
             for subject in self.grammar.groups[group]
             if act in subject.acts and not (self._early and subject.name in _LATE_SUBJECTS)
         ]
-        return self.draws.one(fit)
+        fresh = [subject for subject in fit if self.speech.has_more(act, subject)]
+        return self.draws.one(fresh or fit)
 
     def rep(self, act: str, subject: Subject) -> Line:
         """Let the rep do `act` on a subject."""
@@ -193,34 +196,37 @@ class Talk:
         return self.draws.weighted(self._groups, self._weights)
 
     def exchange(self, group: str, mark: Mark) -> Iterator[Line]:
-        """One of the usual forms of an exchange on a subject of the group."""
-        draw = self.draws.unit()
-        if draw < 0.32:
-            subject = self.subject(group, "probe")
-            yield self.rep("probe", subject)
-            yield self.customer("say", group, subject, mark)
-        elif draw < 0.55 and self.others:
-            subject = self.subject(group, "ask")
-            yield self.customer("ask", group, subject, mark)
-            yield self.rep("answer", subject)
-            if self.draws.chance(0.5):
-                yield self.acknowledged(group)
-        elif draw < 0.72:
-            subject = self.subject(group, "say")
-            yield self.customer("say", group, subject, mark)
-            if self.draws.chance(0.5):
-                yield Line(None, self.speech.frame("ack_rep", ActionKind.SMALL_TALK))
-        elif draw < 0.72 + 0.12 - 0.1 * max(-1.0, min(1.0, self.valence)):
-            subject = self.subject(group, "worry")
-            yield self.customer("worry", group, subject, mark)
-            yield self.rep("answer", subject)
-        else:
-            subject = self.subject(group, "tell")
-            yield self.rep("tell", subject)
-            if self.draws.chance(0.6):
+        """One of the usual forms of an exchange on a subject of the group, a fresh one if there is."""
+        act = self.draws.weighted(_FORMS, self._form_weights())
+        if not self._has_fresh(group, act):
+            fresh = [form for form in _FORMS if self._has_fresh(group, form)]
+            act = self.draws.one(fresh) if fresh else act
+        if act == "ask" and not self.others:
+            act = "say"
+        subject = self.subject(group, act)
+        if act in ("probe", "tell"):
+            yield self.rep(act, subject)
+            if act == "probe" or self.draws.chance(0.6):
                 yield self.customer("say", group, subject, mark)
             else:
                 yield self.acknowledged(group)
+            return
+        yield self.customer(act, group, subject, mark)
+        if act != "say":
+            yield self.rep("answer", subject)
+            if act == "ask" and self.draws.chance(0.5):
+                yield self.acknowledged(group)
+        elif self.draws.chance(0.5):
+            yield Line(None, self.speech.frame("ack_rep", ActionKind.SMALL_TALK))
+
+    def _form_weights(self) -> tuple[float, ...]:
+        """Return how likely each form is: the worse the mood, the more worries."""
+        worry = 0.12 - 0.1 * max(-1.0, min(1.0, self.valence))
+        return (0.32, 0.23, 0.17, worry, 0.28 - worry)
+
+    def _has_fresh(self, group: str, act: str) -> bool:
+        subjects = self.grammar.groups[group]
+        return any(act in s.acts and self.speech.has_more(act, s) for s in subjects)
 
     def acknowledged(self, group: str) -> Line:
         """Let a contact take note in few words, and now and then say how they feel about it."""

@@ -5,16 +5,17 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from dealgraph.graph.model import topics_of
+from dealgraph.graph.model import Topic, topic_set, topics_of
 from dealgraph.stream.world.deal import Deal
 from dealgraph.stream.world.event import Event
 from dealgraph.stream.world.meeting import Meeting
-from dealgraph.stream.world.people import Rep
+from dealgraph.stream.world.people import PAPER, Rep
 from dealgraph.stream.world.planted import Planted
 from dealgraph.stream.world.scenario import Plant
 from dealgraph.stream.world.speech import VALENCES
 
 _MOST_EVIDENCE: Final = 30
+_LEGAL: Final = topic_set(Topic.LEGAL)
 
 _COUNTED: Final = {
     Plant.DELIVERY_ANSWERED_LATE: (Plant.DELIVERY_CONCERN, Plant.DELIVERY_ANSWERED_LATE)
@@ -114,6 +115,8 @@ class PersonTruth(Struct, frozen=True):
 class DealTruth(Struct, frozen=True, tag="deal"):
     """A deal: its way, outcome, plants, hidden states week by week, people. Times in ms.
 
+    `legal` is when legal takes part from; `legal_said` and `legal_observed` are the first words of legal,
+    procurement or infosec, or about the contract, that were said and that were recorded (0: none).
     `clean` says that nothing is planted in it and it takes the standard way. `last` may lie beyond the end
     of the stream: then the deal is still open there.
     """
@@ -132,6 +135,8 @@ class DealTruth(Struct, frozen=True, tag="deal"):
     opened: int
     proposal: int
     legal: int
+    legal_said: int
+    legal_observed: int
     close: int
     last: int
     planted: list[Planted]
@@ -159,6 +164,8 @@ class DealTruth(Struct, frozen=True, tag="deal"):
             opened=course.opened,
             proposal=course.proposal,
             legal=course.legal,
+            legal_said=ledger.legal_said,
+            legal_observed=ledger.legal_observed,
             close=course.close,
             last=course.last,
             planted=course.planted,
@@ -180,6 +187,8 @@ class Ledger:
     def __init__(self, deal: Deal, *, opted_out: bool) -> None:
         self._deal = deal
         self.opted_out = opted_out
+        self.legal_said = 0
+        self.legal_observed = 0
         for planted in deal.course.planted:
             planted.evidence, planted.observed_evidence = [], []
 
@@ -192,6 +201,10 @@ class Ledger:
         for planted in self._deal.course.planted:
             self._sum(planted, event, seen)
         interaction = event.interaction
+        if words.topics & _LEGAL or interaction.actor.role in PAPER:
+            self.legal_said = self.legal_said or interaction.occurred_at
+            if seen:
+                self.legal_observed = self.legal_observed or interaction.occurred_at
         return UtteranceTruth(
             interaction.source,
             interaction.native_id,
