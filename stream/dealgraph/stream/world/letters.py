@@ -27,7 +27,7 @@ _REP_MINUTES: Final = 12.0
 _REP_SPREAD: Final = 0.8
 _MAIL_FACTOR: Final = 6.0
 _CUTS: Final = frozenset(
-    {Plant.CHAMPION_SILENT, Plant.NARROW, Plant.SINGLE_THREADED, Plant.LEGAL_WITHDRAWN}
+    {Plant.GHOST, Plant.CHAMPION_SILENT, Plant.NARROW, Plant.SINGLE_THREADED, Plant.LEGAL_WITHDRAWN}
 )
 """When these begin, an exchange that runs breaks off: who wrote in it may be gone."""
 _EVENING_MS: Final = (19 * 60 + 30) * MINUTE_MS
@@ -95,7 +95,7 @@ def _turns(
         if by_customer:
             wait = draws.lognormal(minutes * rates.reply_factor, usual.reply_spread)
             at = clocks.customer.after(at, round(wait * MINUTE_MS))
-            if deal.rates(scenario, at).silent or any(at >= cut for cut in cuts):
+            if any(at >= cut for cut in cuts):
                 return
         else:
             wait = draws.lognormal(_REP_MINUTES * deal.rep.reply_factor, _REP_SPREAD)

@@ -1,5 +1,6 @@
 """What is true: of reps, of deals and their plants, of meetings with hints, of every utterance."""
 
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -21,6 +22,11 @@ _COUNTED: Final = {
     Plant.DELIVERY_ANSWERED_LATE: (Plant.DELIVERY_CONCERN, Plant.DELIVERY_ANSWERED_LATE)
 }
 """Plants that count utterances of another mark than their own."""
+
+
+@cache
+def _topic_names(topics: int) -> tuple[str, ...]:
+    return tuple(topic.name for topic in topics_of(topics))
 
 
 class RepTruth(Struct, frozen=True, tag="rep"):
@@ -210,7 +216,7 @@ class Ledger:
             interaction.native_id,
             self._deal.id,
             words.kind.name,
-            tuple(topic.name for topic in topics_of(words.topics)),
+            _topic_names(words.topics),
             words.subject,
             VALENCES[words.mood],
             words.arousal,
