@@ -35,6 +35,8 @@ class Records:
         self._scenario = scenario
         self._seed = seed
         disorder = scenario.disorder
+        habit = Draws(seed, "recording", deal.rep.number).unit()
+        self._conversations = scenario.recording.of_rep(habit)
         draws = Draws(seed, "clock", deal.key)
         self._skew = 0
         if draws.chance(disorder.wrong_clocks):
@@ -68,7 +70,7 @@ class Records:
     def _share(self, interaction: Interaction) -> float:
         recording = self._scenario.recording
         if interaction.channel is not Channel.CRM:
-            return recording.conversations
+            return self._conversations
         if interaction.kind in _ACTIVITIES:
             return recording.activities
         return recording.stages

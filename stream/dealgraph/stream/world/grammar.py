@@ -42,7 +42,7 @@ class SubjectDocument(Struct, frozen=True, forbid_unknown_fields=True):
     text with a production per line.
     """
 
-    topics: tuple[str, ...]
+    topics: tuple[str, ...] = ()
     ask: str = ""
     say: str = ""
     worry: str = ""
@@ -93,24 +93,27 @@ class Grammar:
             symbols.update({name: _lines(text) for name, text in document.symbols.items()})
         self._compiler = _Compiler(symbols)
         self._count = 0
-        self.subjects = {
-            name: self._subject(name, subject)
-            for document in documents
-            for name, subject in document.subjects.items()
-        }
+        parts: dict[str, list[SubjectDocument]] = {}
+        for document in documents:
+            for name, subject in document.subjects.items():
+                parts.setdefault(name, []).append(subject)
+        self.subjects = {name: self._subject(name, found) for name, found in parts.items()}
         self.groups: dict[str, tuple[Subject, ...]] = {}
         for name, subject in self.subjects.items():
             group = name.partition(".")[0]
             self.groups[group] = (*self.groups.get(group, ()), subject)
-        self.frames = {
-            name: self._productions(text)
-            for document in documents
-            for name, text in document.frames.items()
-        }
+        frames: dict[str, list[str]] = {}
+        for document in documents:
+            for name, text in document.frames.items():
+                frames.setdefault(name, []).append(text)
+        self.frames = {name: self._productions("\n".join(texts)) for name, texts in frames.items()}
 
-    def _subject(self, name: str, document: SubjectDocument) -> Subject:
-        topics = topic_set(*(Topic[topic.upper()] for topic in document.topics))
-        acts = {act: self._productions(getattr(document, act)) for act in ACTS}
+    def _subject(self, name: str, parts: Sequence[SubjectDocument]) -> Subject:
+        """Compile what all files say of a subject."""
+        topics = topic_set(*(Topic[topic.upper()] for part in parts for topic in part.topics))
+        acts = {
+            act: self._productions("\n".join(getattr(part, act) for part in parts)) for act in ACTS
+        }
         return Subject(name, topics, {act: found for act, found in acts.items() if found})
 
     def _productions(self, text: str) -> tuple[Production, ...]:

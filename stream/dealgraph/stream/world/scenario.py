@@ -17,6 +17,10 @@ Range = tuple[float, float]
 """The lowest and the highest value; one between them is drawn evenly."""
 
 
+DILIGENT = 0.9
+"""Part of their conversations that diligent reps record."""
+
+
 class Plant(StrEnum):
     """What can be planted into a deal: a signal of signals.md and its form."""
 
@@ -100,11 +104,27 @@ class Pace(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recording(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which part of what happens is recorded: conversations, logged activities, changes of stage."""
+    """Which part of what happens is recorded: conversations, logged activities, changes of stage.
+
+    So many reps are diligent: they record 0.9 of their conversations, and the others so much less that
+    the share of all stays what it is.
+    """
 
     conversations: float = 1.0
     activities: float = 1.0
     stages: float = 1.0
+    diligent_reps: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.diligent_reps and self.conversations < DILIGENT * self.diligent_reps:
+            raise ValueError("so many `diligent_reps` alone record more than `conversations`")
+
+    def of_rep(self, draw: float) -> float:
+        """Return the share of conversations that a rep records, by a draw of theirs from [0, 1)."""
+        q = self.diligent_reps
+        if not q or draw < q:
+            return DILIGENT if q else self.conversations
+        return (self.conversations - q * DILIGENT) / (1.0 - q)
 
 
 class Disorder(Struct, frozen=True, forbid_unknown_fields=True):
