@@ -15,14 +15,17 @@ TIMEOUT: Final = 60.0
 
 
 def dealgraph(
-    *arguments: str | Path, variables: Mapping[str, str] = {}, cwd: Path | None = None
+    *arguments: str | Path,
+    variables: Mapping[str, str] = {},
+    cwd: Path | None = None,
+    timeout: float = TIMEOUT,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end. `variables` are added to the environment."""
     return subprocess.run(
         _line(arguments, variables),
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=timeout,
         check=False,
         cwd=cwd,
     )

@@ -1,8 +1,9 @@
-"""The demo: an embedded dealgraph that reads the bundled sample over gRPC while one watches."""
+"""The demo: an embedded dealgraph that reads a simulated quarter over gRPC while one watches."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -12,18 +13,18 @@ from dealgraph.api.v1 import alert_pb2, alert_service_pb2
 from dealgraph.server.cli.alert_words import bare_id, quotes_of
 from dealgraph.server.cli.intake import ServerSink, Tally
 from dealgraph.server.client import Client
-from dealgraph.server.demo_feed import Step, Story, load_story
+from dealgraph.server.demo_feed import Tick, feed, sample_tenant
 from dealgraph.server.demo_recap import Arrived, collect
 from dealgraph.server.demo_stage import Stage, Subscriber, open_stage
 from dealgraph.server.demo_summary import show_summary
 from dealgraph.server.demo_view import DemoView
-from dealgraph.stream.interaction import Interaction, Reason, Rejected
-from dealgraph.stream.receipts import Receipt
+from dealgraph.stream.interaction import Interaction, InteractionKind, Reason, Rejected
+from dealgraph.stream.receipts import Outcome, Receipt
 
-_PLAY_SECONDS: Final = 36.0
-_TICK_SECONDS: Final = 0.1
-_FAST_BATCH: Final = 50
+_PLAY_SECONDS: Final = 80.0
+_TICK_SECONDS: Final = 0.2
 _PATIENCE_SECONDS: Final = 60.0
+_NAMED_REFUSALS: Final = 2
 
 Clock = Callable[[], int]
 
@@ -33,7 +34,7 @@ class DemoError(Exception):
 
 
 class Play:
-    """Delivers the story at a pace and shows the alerts that come of it."""
+    """Delivers what arrives at a pace and shows the alerts that come of it."""
 
     def __init__(
         self, stage: Stage, client: Client, subscriber: Subscriber, view: DemoView
@@ -43,22 +44,23 @@ class Play:
         self._sink = ServerSink(client)
         self._subscriber = subscriber
         self._view = view
-        self._delivered = 0
+        self._refusing: set[str] = set()
         self.tally = Tally()
         self.alerts: list[Arrived] = []
+        self.taken_back = 0
 
-    def deliver(self, steps: Sequence[Step], batch_size: int, pause: float) -> None:
-        """Deliver steps in batches, with a pause in seconds after each."""
-        for start in range(0, len(steps), batch_size):
-            batch = [step.item for step in steps[start : start + batch_size]]
-            for item, receipt in zip(batch, self._sink.deliver(batch), strict=True):
-                self._remark(item, receipt)
-                self.tally.note(item, receipt)
-            self._delivered += len(batch)
-            newest = next((i for i in reversed(batch) if isinstance(i, Interaction)), None)
-            self._view.progress(self._delivered, newest)
+    def deliver(self, ticks: Iterable[Tick], pause: float) -> None:
+        """Deliver tick by tick; one begins `pause` seconds after the one before, or later."""
+        due = time.monotonic()
+        for number, tick in enumerate(ticks, 1):
+            if tick.items:
+                receipts = self._sink.deliver(tick.items)
+                for item, receipt in zip(tick.items, receipts, strict=True):
+                    self._note(item, receipt)
+            self._view.progress(number, tick.at)
             self._take(self._subscriber.arrived())
-            time.sleep(pause)
+            due += pause
+            time.sleep(max(0.0, due - time.monotonic()))
 
     def settle(self) -> None:
         """Wait until the graph holds all that was delivered and every alert of it has arrived."""
@@ -72,14 +74,24 @@ class Play:
                 raise DemoError("An alert did not arrive. Run `dealgraph doctor`, then try again.")
             self._take([alert])
 
-    def _remark(self, item: Interaction | Rejected, receipt: Receipt) -> None:
-        """Tell of what is left out: each record that cannot be read, each rep's refusal once."""
+    def _note(self, item: Interaction | Rejected, receipt: Receipt) -> None:
+        """Count an item; tell of each record that cannot be read and of the first refusals."""
+        self.tally.note(item, receipt)
         if isinstance(item, Rejected):
-            self._view.remark(f"{item.position} cannot be read; it is kept as a dead letter.")
+            self._view.remark(f"{item.position}: cannot be read; it is kept as a dead letter.")
         elif receipt.reason == Reason.NO_CONSENT:
-            if (item.rep, item.channel.name.lower()) not in self.tally.refused:
-                rep = bare_id(item.rep)
-                self._view.remark(f"{rep} has not agreed to be recorded: the call is not stored.")
+            self._refused(item.rep)
+        elif item.kind is InteractionKind.RECALL and receipt.outcome is Outcome.ACCEPTED:
+            self.taken_back += 1
+
+    def _refused(self, rep: str) -> None:
+        if rep in self._refusing:
+            return
+        self._refusing.add(rep)
+        if len(self._refusing) <= _NAMED_REFUSALS:
+            self._view.remark(f"{bare_id(rep)} does not take part: nothing of theirs is stored.")
+        elif len(self._refusing) == _NAMED_REFUSALS + 1:
+            self._view.remark("Others do not take part either; what is refused is only counted.")
 
     def _take(self, alerts: Sequence[alert_pb2.Alert]) -> None:
         for alert in alerts:
@@ -89,13 +101,20 @@ class Play:
 
 
 def perform(
-    out: Console, directory: Path, clock: Clock, wait: Callable[[str], None], *, fast: bool
+    out: Console,
+    directory: Path,
+    clock: Clock,
+    wait: Callable[[str], None],
+    days: int,
+    *,
+    fast: bool,
 ) -> None:
-    """Play the sample on `directory` and tell what came of it.
+    """Play the first `days` of the sample tenant on `directory` and tell what came of it.
 
     `wait` is called with the server's address before it stops. Raises DemoError.
     """
-    story = load_story()
+    scenario = sample_tenant()
+    count = int(_PLAY_SECONDS / _TICK_SECONDS)
     with ExitStack() as resources:
         stage = resources.enter_context(open_stage(directory, clock))
         target = stage.addresses.listen
@@ -103,25 +122,14 @@ def perform(
         subscriber = Subscriber(target)
         resources.callback(subscriber.close)
         counts = stage.embedded.graph.counts
-        with DemoView(out, counts, _length(story)) as view:
+        shown = count * days // scenario.days
+        with DemoView(out, counts, shown) as view:
             play = Play(stage, client, subscriber, view)
-            view.say(f"dealgraph listens on {target}. Three weeks at three customers go in …")
-            _play(play, view, story, fast=fast)
-        show_summary(out, collect(client, play.tally, play.alerts))
+            view.say(
+                f"dealgraph listens on {target}. A simulated quarter of {scenario.reps} reps goes in …"
+            )
+            ticks = islice(feed(scenario, count), shown)
+            play.deliver(ticks, 0.0 if fast else _TICK_SECONDS)
+            play.settle()
+        show_summary(out, collect(client, counts(), play.tally, play.alerts, play.taken_back))
         wait(target)
-
-
-def _play(play: Play, view: DemoView, story: Story, *, fast: bool) -> None:
-    play.deliver(story.cast, _FAST_BATCH, 0.0)
-    ticks = int(_PLAY_SECONDS / _TICK_SECONDS)
-    size = _FAST_BATCH if fast else -(-len(story.plot) // ticks)
-    pause = 0.0 if fast else _PLAY_SECONDS * size / len(story.plot)
-    play.deliver(story.plot, size, pause)
-    play.settle()
-    view.say("A mailbox arrives late: what it holds happened nine days ago …")
-    play.deliver(story.late, _FAST_BATCH, 0.0)
-    play.settle()
-
-
-def _length(story: Story) -> int:
-    return len(story.cast) + len(story.plot) + len(story.late)

@@ -1,18 +1,20 @@
 """What the demo tells at its end, asked from the server as any client would ask."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from dealgraph.api.v1 import alert_pb2, graph_service_pb2, ingest_service_pb2
 from dealgraph.graph.model import ActionKind, EdgeKind, NodeKind, Role
+from dealgraph.graph.store import Counts
 from dealgraph.server.cli.alert_words import Quote, bare_id
 from dealgraph.server.cli.intake import Tally
 from dealgraph.server.client import Client
 
 _ANSWER_SECONDS: Final = 10.0
+_MOST_DEALS: Final = 3
+_MOST_WITHDRAWN: Final = 2
 _PLAIN: Final = (ActionKind.STATEMENT, ActionKind.SMALL_TALK)
 
 
@@ -49,7 +51,7 @@ class Deal(Struct, frozen=True):
 class Recap(Struct, frozen=True):
     """All that the summary tells. `customers_people` and `reps` are persons, under whatever ids."""
 
-    nodes: Counter[NodeKind]
+    nodes: Mapping[NodeKind, int]
     edges: int
     customers_people: int
     reps: int
@@ -60,80 +62,71 @@ class Recap(Struct, frozen=True):
     dead_letters: Sequence[ingest_service_pb2.DeadLetter]
 
 
-def collect(client: Client, tally: Tally, alerts: Sequence[Arrived]) -> Recap:
-    """Ask the server what its graph holds and what it could not take in."""
-    nodes: list[graph_service_pb2.Node] = []
-    edges: list[graph_service_pb2.Edge] = []
-    request = graph_service_pb2.ExportSubgraphRequest()
-    for piece in client.graph.ExportSubgraph(request, timeout=_ANSWER_SECONDS):
-        nodes.extend(piece.nodes)
-        edges.extend(piece.edges)
-    kinds = Counter(NodeKind(node.ref.kind) for node in nodes)
-    names = {
-        node.attributes["actor"]: node.attributes["speaker"]
-        for node in nodes
-        if "actor" in node.attributes and "speaker" in node.attributes
-    }
+def collect(
+    client: Client, counts: Counts, tally: Tally, alerts: Sequence[Arrived], taken_back: int
+) -> Recap:
+    """Ask the server about the deals that matter most, and what it could not take in."""
     letters = client.ingest.ListDeadLetters(
         ingest_service_pb2.ListDeadLettersRequest(), timeout=_ANSWER_SECONDS
     )
+    newest = newest_alerts(alerts)
+    deals = {arrived.alert.opportunity_id: arrived.alert for arrived in reversed(newest)}
+    chosen = list(dict.fromkeys(arrived.alert.opportunity_id for arrived in newest))[:_MOST_DEALS]
+    nodes = counts.nodes
     return Recap(
-        nodes=kinds,
-        edges=len(edges),
-        customers_people=_persons(NodeKind.CONTACT, kinds, edges),
-        reps=_persons(NodeKind.REP, kinds, edges),
-        taken_back=sum("recalled_at" in node.attributes for node in nodes),
-        deals=[_deal(client, node, edges, names) for node in nodes if _is_deal(node)],
+        nodes=nodes,
+        edges=sum(counts.edges.values()),
+        # Every SAME_AS edge joins two ids of a person; nearly all of them are of contacts.
+        customers_people=nodes.get(NodeKind.CONTACT, 0) - counts.edges.get(EdgeKind.SAME_AS, 0),
+        reps=nodes.get(NodeKind.REP, 0),
+        taken_back=taken_back,
+        deals=[_deal(client, deals[opportunity]) for opportunity in chosen if opportunity],
         alerts=alerts,
         tally=tally,
         dead_letters=letters.dead_letters,
     )
 
 
-def _is_deal(node: graph_service_pb2.Node) -> bool:
-    return NodeKind(node.ref.kind) is NodeKind.OPPORTUNITY
-
-
-def _persons(
-    kind: NodeKind, kinds: Counter[NodeKind], edges: Iterable[graph_service_pb2.Edge]
-) -> int:
-    """Return the number of persons: every SAME_AS edge of a tree joins two ids into one."""
-    same = sum(
-        EdgeKind(edge.kind) is EdgeKind.SAME_AS and NodeKind(edge.source.kind) is kind
-        for edge in edges
+def newest_alerts(alerts: Sequence[Arrived]) -> list[Arrived]:
+    """Return the newest alert of each signal, what matters most first: taken back, severe, recent."""
+    newest = {arrived.alert.signal_id: arrived for arrived in alerts}
+    found = sorted(
+        newest.values(),
+        key=lambda arrived: (
+            arrived.alert.state != alert_pb2.SIGNAL_STATE_RETRACTED,
+            -arrived.alert.severity,
+            -len(arrived.quotes),
+            arrived.alert.occurred_at_ms,
+        ),
     )
-    return kinds[kind] - same
+    withdrawn = [a for a in found if a.alert.state == alert_pb2.SIGNAL_STATE_RETRACTED]
+    return withdrawn[:_MOST_WITHDRAWN] + [a for a in found if a not in withdrawn]
 
 
-def _deal(
-    client: Client,
-    node: graph_service_pb2.Node,
-    edges: Iterable[graph_service_pb2.Edge],
-    names: Mapping[str, str],
-) -> Deal:
-    owners = [
-        edge.source.id
-        for edge in edges
-        if EdgeKind(edge.kind) is EdgeKind.HAS_OPPORTUNITY and edge.target.id == node.ref.id
-    ]
-    request = graph_service_pb2.ListBuyingCommitteeRequest(opportunity_id=node.ref.id)
+def _deal(client: Client, alert: alert_pb2.Alert) -> Deal:
+    """Return the deal of an alert as the graph knows it."""
+    ref = graph_service_pb2.NodeRef(
+        kind=graph_service_pb2.NODE_KIND_OPPORTUNITY, id=alert.opportunity_id
+    )
+    node = client.graph.GetNode(
+        graph_service_pb2.GetNodeRequest(ref=ref), timeout=_ANSWER_SECONDS
+    ).node
+    request = graph_service_pb2.ListBuyingCommitteeRequest(opportunity_id=alert.opportunity_id)
     answer = client.graph.ListBuyingCommittee(request, timeout=_ANSWER_SECONDS)
     return Deal(
-        opportunity=node.ref.id,
-        customer=owners[0] if owners else "",
+        opportunity=alert.opportunity_id,
+        customer=alert.customer_id,
         stage=node.attributes.get("stage", ""),
-        members=[_member(member, names) for member in answer.members],
+        members=[_member(member) for member in answer.members],
     )
 
 
-def _member(member: graph_service_pb2.CommitteeMember, names: Mapping[str, str]) -> Member:
-    ids = [member.contact.id, *(ref.id for ref in member.same_as)]
-    known = [names[person] for person in ids if person in names]
+def _member(member: graph_service_pb2.CommitteeMember) -> Member:
     telling = [count for count in member.action_counts if ActionKind(count.kind) not in _PLAIN]
     most = max(telling, key=lambda count: count.count, default=None)
     stands_out = f"{ActionKind(most.kind).name.lower()} ({most.count})" if most else ""
     return Member(
-        name=member.name or (known[0] if known else bare_id(member.contact.id)),
+        name=member.name or bare_id(member.contact.id),
         roles=[Role(role).name.lower().replace("_", " ") for role in member.roles],
         actions=sum(count.count for count in member.action_counts),
         stands_out=stands_out.replace("_", " "),

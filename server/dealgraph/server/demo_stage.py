@@ -13,8 +13,8 @@ import grpc
 from dealgraph.api.v1 import alert_pb2, alert_service_pb2
 from dealgraph.server.client import Client
 from dealgraph.server.compose import Embedded, open_embedded
+from dealgraph.server.demo_feed import COMPETITORS
 from dealgraph.server.metrics import Metrics
-from dealgraph.server.sample import COMPETITORS
 from dealgraph.server.serve import Addresses, Server
 from dealgraph.server.settings import (
     ServerSettings,

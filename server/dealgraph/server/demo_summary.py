@@ -1,17 +1,21 @@
 """The end of the demo: what happened, in words for a sales manager, and what to try next."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
 
 from dealgraph.graph.model import NodeKind
-from dealgraph.server.cli.alert_words import bare_id, is_withdrawn, render_alert
+from dealgraph.server.cli.alert_words import is_withdrawn, render_alert
 from dealgraph.server.cli.import_report import in_words
 from dealgraph.server.cli.terminal import count, heading, table
-from dealgraph.server.demo_recap import Recap
+from dealgraph.server.demo_recap import Arrived, Recap, newest_alerts
 from dealgraph.server.sample import MATERIAL
 
 _CALM: Final = 0.1
+_MOST_ALERTS: Final = 8
+_MOST_LETTERS: Final = 3
 
 
 def show_summary(out: Console, recap: Recap) -> None:
@@ -19,10 +23,23 @@ def show_summary(out: Console, recap: Recap) -> None:
     _show_numbers(out, recap)
     _show_deals(out, recap)
     heading(out, "Alerts and what they rest on")
-    newest = {arrived.alert.signal_id: arrived for arrived in recap.alerts}
-    for arrived in newest.values():
+    newest = newest_alerts(recap.alerts)
+    for arrived in _one_of_each_kind_first(newest)[:_MOST_ALERTS]:
         out.print(render_alert(arrived.alert, arrived.quotes), "")
+    if len(newest) > _MOST_ALERTS:
+        out.print(f"And {len(newest) - _MOST_ALERTS} more: `dealgraph watch` shows them all.", "")
     _show_left_out(out, recap)
+
+
+def _one_of_each_kind_first(alerts: Sequence[Arrived]) -> list[Arrived]:
+    """Return the alerts so that each kind, and what was taken back, comes before a second of it."""
+    seen: Counter[tuple[int, bool]] = Counter()
+    turns = []
+    for arrived in alerts:
+        kind = arrived.alert.kind, is_withdrawn(arrived.alert)
+        turns.append((seen[kind], arrived))
+        seen[kind] += 1
+    return [arrived for _, arrived in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _show_numbers(out: Console, recap: Recap) -> None:
@@ -34,10 +51,10 @@ def _show_numbers(out: Console, recap: Recap) -> None:
         f"{count(recap.reps, 'rep')}"
     )
     lines = [
-        f"{count(nodes[NodeKind.SESSION], 'session')} (calls, chats, mail threads) with "
-        f"{count(nodes[NodeKind.ACTION], 'action')} by {people} "
+        f"{count(nodes.get(NodeKind.SESSION, 0), 'session')} (calls, chats, mail threads) with "
+        f"{count(nodes.get(NodeKind.ACTION, 0), 'action')} by {people} "
         f"became a graph of {sum(nodes.values()):,} nodes and {recap.edges:,} edges.",
-        f"In it {count(nodes[NodeKind.DECISION_SIGNAL], 'decision signal')} were found and "
+        f"In it {count(nodes.get(NodeKind.DECISION_SIGNAL, 0), 'decision signal')} were found and "
         f"{count(len(recap.alerts), 'alert')} sent; {withdrawn} of them took an earlier one back.",
     ]
     if recap.taken_back:
@@ -74,18 +91,27 @@ def _mood(mood: float | None) -> str:
 
 def _show_left_out(out: Console, recap: Recap) -> None:
     heading(out, "What was left out")
-    for (rep, channel), number in sorted(recap.tally.refused.items()):
+    refused, tally = Counter[str](), recap.tally
+    for (_, channel), number in tally.refused.items():
+        refused[channel] += number
+    if refused:
+        reps = len({rep for rep, _ in tally.refused})
+        channels = ", ".join(f"{number:,} {channel}" for channel, number in sorted(refused.items()))
         out.print(
-            f"Refused for lack of consent: {count(number, 'record')} ({channel}), because "
-            f"{bare_id(rep) or 'an unnamed rep'} has not agreed. Nothing of them is stored.",
+            f"Refused for lack of consent: {count(refused.total(), 'record')} ({channels}) of "
+            f"{count(reps, 'rep')} who did not agree. They were counted; nothing of them is stored.",
             markup=False,
         )
-    for letter in recap.dead_letters:
+    if tally.duplicates:
+        out.print(f"{count(tally.duplicates, 'record')} came twice and changed nothing.")
+    for letter in recap.dead_letters[:_MOST_LETTERS]:
         out.print(
             f"Could not be read: {letter.position}, the record {in_words(letter.reason)}. "
             "It is kept as a dead letter. Correct the file and import it again: nothing is doubled.",
             markup=False,
         )
+    if len(recap.dead_letters) > _MOST_LETTERS:
+        out.print(f"{len(recap.dead_letters):,} records in all could not be read.")
     out.print()
 
 
@@ -97,14 +123,18 @@ def show_next_steps(out: Console, target: str | None) -> None:
         ("start a server on a directory of your own", "dealgraph serve --data ./mydata"),
         ("watch its alerts, in a second terminal", f"dealgraph watch --target {server}"),
         (
-            "bring a call in, in a third one",
+            "simulate a world of your own",
+            "dealgraph simulate --scenario small --seed 1 --out ./world",
+        ),
+        (
+            "bring a call in, in a third terminal",
             f"dealgraph import webvtt {folder / '2026-03-17-rollout.vtt'} --roster "
             f"{folder / 'roster.yaml'} --session call-1 --started-at 2026-03-17T12:00:00Z "
             f"--target {server}",
         ),
         (
             "ask the graph with any gRPC client",
-            f'grpcurl -plaintext -d \'{{"opportunity_id": "opp-northfold"}}\' {server} '
+            f'grpcurl -plaintext -d \'{{"opportunity_id": "opp-0001-00"}}\' {server} '
             "dealgraph.api.v1.GraphService/ListBuyingCommittee",
         ),
     ]

@@ -11,20 +11,22 @@ from rich.table import Table
 from rich.text import Text
 
 from dealgraph.api.v1 import alert_pb2
-from dealgraph.graph.model import Channel, EdgeKind, NodeKind
+from dealgraph.graph.model import EdgeKind, NodeKind, SignalState
 from dealgraph.graph.store import Counts
-from dealgraph.server.cli.alert_words import Quote, render_alert
+from dealgraph.server.cli.alert_words import Quote, label, render_alert, title
 from dealgraph.server.cli.terminal import count, moment
-from dealgraph.stream.connectors.statements import SOURCE as STATED
-from dealgraph.stream.interaction import Interaction
 
-_CHANNEL_WORDS: Final = {
-    Channel.VOICE: "call",
-    Channel.CHAT: "chat",
-    Channel.MAIL: "mail",
-    Channel.CRM: "CRM",
-}
 _COLUMNS: Final = 3
+_WEEK_MS: Final = 7 * 86_400_000
+_MOST_SHOWN: Final = 40
+_NEWS: Final = frozenset({SignalState.RAISED, SignalState.RETRACTED, SignalState.REVISED})
+_PLAIN: Final = {
+    NodeKind.OPPORTUNITY: "deals",
+    NodeKind.CONTACT: "contacts",
+    NodeKind.ACTION: "actions",
+    NodeKind.DECISION_SIGNAL: "signals",
+}
+"""What is told week by week where there is no terminal."""
 
 
 class DemoView:
@@ -36,7 +38,8 @@ class DemoView:
         self._total = total
         self._done = 0
         self._at = 0
-        self._reading = ""
+        self._week = 0
+        self._shown = 0
         self._alerts = 0
         self._live: Live | None = None
 
@@ -57,21 +60,25 @@ class DemoView:
         if self._live is not None:
             self._live.stop()
 
-    def progress(self, done: int, interaction: Interaction | None) -> None:
-        """Note how many steps are delivered, and the newest interaction among them."""
-        self._done = done
-        if interaction is None or interaction.source == STATED:
-            return
-        reading = f"{_CHANNEL_WORDS[interaction.channel]} · {_deal(interaction)}"
-        changed = reading != self._reading
-        self._at, self._reading = interaction.occurred_at, reading
-        if changed and self._live is None:
-            self._out.print(f"{moment(self._at)}  {reading}", markup=False)
+    def progress(self, done: int, at: int) -> None:
+        """Note how many ticks are delivered, and the simulated time (ms since 1970 UTC)."""
+        self._done, self._at = done, at
+        week = at // _WEEK_MS
+        if self._live is None and week != self._week:
+            self._week = week
+            nodes = self._counts().nodes
+            said = ", ".join(f"{nodes.get(kind, 0):,} {words}" for kind, words in _PLAIN.items())
+            self._out.print(f"{moment(at)}  {said}", markup=False)
 
     def alert(self, alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> None:
-        """Show an alert that arrived."""
+        """Show an alert that arrived: what is new whole, as long as there is room, else a line."""
         self._alerts += 1
-        self._out.print(render_alert(alert, quotes), "")
+        if SignalState(alert.state) in _NEWS and self._shown < _MOST_SHOWN:
+            self._shown += 1
+            self._out.print(render_alert(alert, quotes), "")
+        else:
+            where = alert.customer_id or alert.opportunity_id
+            self._out.print(f"{label(alert):<10}{title(alert)}  {where}", style="dim", markup=False)
 
     def remark(self, words: str) -> None:
         """Print something noteworthy that is no alert."""
@@ -85,7 +92,7 @@ class DemoView:
         counts = self._counts()
         when = moment(self._at) if self._at else ""
         head = Text.assemble(
-            ("dealgraph demo  ", "bold"), f"{when}  {self._reading}  ",
+            ("dealgraph demo  ", "bold"), f"{when}  ",
             (count(self._alerts, "alert"), "bold yellow"),
         )  # fmt: skip
         return Group(
@@ -94,10 +101,6 @@ class DemoView:
             _grid("nodes", {kind: counts.nodes.get(kind, 0) for kind in NodeKind}),
             _grid("edges", {kind: counts.edges.get(kind, 0) for kind in EdgeKind}),
         )
-
-
-def _deal(interaction: Interaction) -> str:
-    return interaction.customer or interaction.opportunity or interaction.session
 
 
 def _grid(title: str, numbers: Mapping[NodeKind, int] | Mapping[EdgeKind, int]) -> Table:

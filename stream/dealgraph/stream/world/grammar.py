@@ -95,8 +95,8 @@ class Grammar:
         self._count = 0
         parts: dict[str, list[SubjectDocument]] = {}
         for document in documents:
-            for name, subject in document.subjects.items():
-                parts.setdefault(name, []).append(subject)
+            for name, part in document.subjects.items():
+                parts.setdefault(name, []).append(part)
         self.subjects = {name: self._subject(name, found) for name, found in parts.items()}
         self.groups: dict[str, tuple[Subject, ...]] = {}
         for name, subject in self.subjects.items():
