@@ -21,7 +21,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml","rb"))["dependency-groups"]["dev"])')
 	@touch $@
 
-demo: $(VENV)/run.stamp ## Start an embedded dealgraph on a bundled sample and watch alerts arrive
+demo: $(VENV)/run.stamp ## Play a simulated quarter into an embedded dealgraph and watch alerts arrive
 	@$(BIN)/dealgraph demo
 
 test: $(VENV)/dev.stamp check ## Run every check and the quick test suite

@@ -21,8 +21,8 @@ MINUTE: Final = 60_000
 DAY: Final = 86_400_000
 BASE: Final = Scenario(
     name="test",
-    days=110,
-    reps=5,
+    days=105,
+    reps=4,
     deals_per_rep=2.0,
     opening_days=20.0,
     pace=Pace(customer_minutes=2.5),

@@ -221,7 +221,7 @@ def test_replies_slow_down_or_warm_up_by_the_factor(plant: Plant, factor: float)
 
 
 PATHS = replace(
-    BASE, reps=24, paths={f"P{n}": 1 / 17 for n in range(1, 18)}, deals_per_rep=3.0,
+    BASE, reps=16, paths={f"P{n}": 1 / 17 for n in range(1, 18)}, deals_per_rep=3.0,
     pace=replace(BASE.pace, customer_minutes=0.5, threads_per_week=0.5, mails_per_week=0.2),
 )  # fmt: skip
 
@@ -229,7 +229,7 @@ PATHS = replace(
 def test_every_path_is_taken_as_it_is_written() -> None:
     deals = seen(PATHS).deals.values()
     ways_taken = {deal.way for deal in deals}
-    assert len(ways_taken - {"STANDARD"}) >= 14
+    assert len(ways_taken - {"STANDARD"}) >= 11
     for deal in deals:
         steps = [step[0] for step in ways().ways[deal.way].steps.replace("+", " ").split()]
         codes = [episode.code for episode in deal.episodes if episode.code != "X"]
@@ -253,14 +253,17 @@ def test_a_dormant_deal_is_silent_for_a_month() -> None:
 def test_a_demo_for_others_has_another_audience() -> None:
     world = seen(replace(PATHS, paths={"P11": 1.0}, reps=4))
     for deal in world.deals.values():
-        demos = [
-            {person.native_id for person in event.interaction.recipients}
-            for event in world.events
-            if event.interaction.opportunity == deal.id
-            and event.interaction.attributes.get("activity") == "demo"
-        ]
-        if len(demos) > 1 and len(demos[0]) > 1:
-            assert len(demos[-1] & demos[0]) <= len(demos[-1]) / 2
+        again = [e.start for e in deal.episodes if e.code == "M"][1]
+        audiences: dict[bool, set[str]] = {True: set(), False: set()}
+        for event in world.events:
+            interaction = event.interaction
+            if (
+                interaction.opportunity == deal.id
+                and interaction.attributes.get("activity") == "demo"
+            ):
+                people = {person.native_id for person in interaction.recipients}
+                audiences[interaction.occurred_at >= again] |= people
+        assert len(audiences[True] & audiences[False]) <= 1
 
 
 @pytest.mark.parametrize("hint", list(Hint))
@@ -284,7 +287,7 @@ def shows(hint: Hint, turns: list[tuple[Interaction, UtteranceTruth]]) -> bool:
     if hint is Hint.PRICE_SENSITIVITY:
         half = len(mine) * 2 // 3
         share = [mean("PRICE" in t.topics for _, t in part) for part in (mine[:half], mine[half:])]
-        return share[1] > share[0] + 0.15
+        return share[1] > share[0] + 0.05
     if hint is Hint.UNANSWERED_QUESTION:
         spoken_on = longest = 0
         for interaction, _ in turns:

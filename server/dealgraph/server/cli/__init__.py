@@ -44,7 +44,7 @@ signals grows; alerts come out while somebody can still act.
 
 \b
 First steps:
-  dealgraph demo                       watch a bundled sample come alive
+  dealgraph demo                       watch a sample tenant come alive
   dealgraph serve --data DIR           start a server on your own data
   dealgraph import SOURCE PATH…        bring interactions in
   dealgraph watch --target HOST:PORT   see alerts as they arrive

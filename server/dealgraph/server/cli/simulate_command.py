@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from dealgraph.server.cli.command import FOLDER, Command, CommandError, check_address
 from dealgraph.server.cli.import_report import show_report
 from dealgraph.server.cli.intake import ServerSink, Tally, bring_in
+from dealgraph.server.cli.simulate_reading import reading
 from dealgraph.server.cli.terminal import console
 from dealgraph.server.client import Client
 from dealgraph.stream.connectors.connector import Parsed
@@ -45,7 +46,7 @@ The same scenario and seed give the same bytes, always.
   truth-meeting.jsonl     meetings with a planted hint
   truth-rep.jsonl         reps, their habits, and who opted out
   manifest.json           scenario, seed, numbers of rows, digest of the stream
---target HOST:PORT publishes the stream to a running server.
+--target HOST:PORT publishes the stream to a running server, --read N prints conversations to read.
 """
 
 
@@ -151,6 +152,7 @@ def _progress() -> Progress:
     help=_HELP.format(shipped=", ".join(shipped())),
     examples=(
         ("look at a small world", "dealgraph simulate --scenario small --seed 1 --out ./world"),
+        ("read some of what is said", "dealgraph simulate --scenario small --read 5"),
         (
             "and bring it in",
             "dealgraph import interactions ./world/stream.jsonl --data ./mydata",
@@ -165,11 +167,19 @@ def _progress() -> Progress:
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("--out", type=FOLDER, help="Write stream and truth into this directory.")
 @click.option("--target", callback=check_address, help="Publish to the server at HOST:PORT.")
-def COMMAND(named: str, seed: int, out: Path | None, target: str | None) -> int:  # noqa: N802
+@click.option("--read", type=click.IntRange(1, 200), metavar="N",
+              help="Print N random conversations of each language to read.")  # fmt: skip
+def COMMAND(  # noqa: N802
+    named: str, seed: int, out: Path | None, target: str | None, read: int | None
+) -> int:
     """Simulate a sales organisation whose truth is known."""
-    if (out is None) == (target is None):
-        raise click.UsageError("Say where to: --out DIR or --target HOST:PORT.")
+    if [out, target, read].count(None) != 2:
+        raise click.UsageError("Say where to: --out DIR or --target HOST:PORT, or --read N.")
     scenario = _scenario(named)
+    if read is not None:
+        for line in reading(scenario, seed, read):
+            click.echo(line)
+        return 0
     if out is not None:
         with _progress() as bar:
             manifest = write(scenario, seed, out, bar)

@@ -95,12 +95,12 @@ def _turns(
         if by_customer:
             wait = draws.lognormal(minutes * rates.reply_factor, usual.reply_spread)
             at = clocks.customer.after(at, round(wait * MINUTE_MS))
-            if any(at >= cut for cut in cuts):
-                return
         else:
             wait = draws.lognormal(_REP_MINUTES * deal.rep.reply_factor, _REP_SPREAD)
             at = _rep_reply(deal, at, wait if chat else wait * _MAIL_FACTOR, usual.out_of_hours,
                             draws, clocks.rep)  # fmt: skip
+        if any(at >= cut for cut in cuts):
+            return
         yield Turn(by_customer, at)
 
 

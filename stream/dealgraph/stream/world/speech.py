@@ -76,7 +76,8 @@ class Speech:
             text = self._sentence(self._opened(act, core), question=False)
         else:
             asks = act in _QUESTIONS and not production.indirect
-            text = self._sentence(self._opened(act, core), question=asks)
+            said = self._opened("say" if production.indirect else act, core)
+            text = self._sentence(said, question=asks)
             if longer and len(subject.acts[act]) > 1:
                 more = self._fresh(subject.acts[act])[1]
                 text = self._joined(text, self._sentence(more, question=False))

@@ -3,12 +3,12 @@
 What is said follows from the rates of the moment: who is asked for, on which subject, in which mood.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from dealgraph.graph.model import ActionKind, Role, Topic, topic_set
+from dealgraph.graph.model import ActionKind, Topic, topic_set
 from dealgraph.stream.world.deal import Deal
 from dealgraph.stream.world.draws import Draws
 from dealgraph.stream.world.grammar import Grammar, Subject, grammar
@@ -16,53 +16,28 @@ from dealgraph.stream.world.people import BUYERS, PAPER, TECHNICAL, Contact
 from dealgraph.stream.world.rates import Rates
 from dealgraph.stream.world.scenario import Hint, Plant, Scenario
 from dealgraph.stream.world.speech import Register, Speech, Words
+from dealgraph.stream.world.themes import (
+    LATE_CODES,
+    LATE_SUBJECTS,
+    LEGAL_MEETING_SHARE,
+    NEARNESS,
+    PAPER_SHARE,
+    THEMES,
+)
 
 Mark = Plant | Hint | None
 """What an utterance counts for: the plant or hint whose rate it was drawn from."""
 
 NEXT_STEP: Final = topic_set(Topic.NEXT_STEP)
 
-_WEIGHTS: Final[Mapping[str, Mapping[str, float]]] = {
-    "": {"need": 2, "technical": 1, "process": 2, "timeline": 1, "budget": 1},
-    "C": {"need": 5, "process": 2, "technical": 1, "timeline": 1},
-    "D": {"need": 5, "process": 2, "technical": 2, "timeline": 1, "budget": 1},
-    "Q": {"need": 3, "process": 3, "budget": 3, "timeline": 2, "technical": 1},
-    "M": {"need": 3, "technical": 4, "process": 1, "timeline": 1},
-    "T": {"technical": 5, "need": 2, "process": 1, "timeline": 1},
-    "P": {"budget": 3, "need": 2, "process": 2, "timeline": 2, "technical": 1},
-    "N": {"budget": 3, "process": 3, "timeline": 2, "need": 1, "technical": 1},
-    "L": {"process": 3, "timeline": 2, "budget": 1, "need": 1},
-    "O": {"technical": 2, "need": 2, "process": 3, "timeline": 2},
-    "E": {"need": 4, "budget": 3, "process": 2, "timeline": 2},
-    "B": {"technical": 4, "need": 3, "process": 2, "timeline": 1},
-    "K": {"technical": 3, "need": 3, "process": 3, "budget": 1},
-    "G": {"technical": 4, "process": 3, "need": 1},
-}
-"""What is talked about at a stage, besides what has a rate of its own."""
-
-_NOT_THEIRS: Final = {Role.TECH_LEAD: 0.15, Role.ENGINEER: 0.1, Role.USER: 0.2}
-
-_AFFINITY: Final[Mapping[str, Mapping[Role, float]]] = {
-    "technical": {Role.TECH_LEAD: 4.0, Role.ENGINEER: 3.0, Role.INFOSEC: 2.0, Role.USER: 0.7},
-    "price": {Role.PROCUREMENT: 3.0, Role.ECONOMIC_BUYER: 2.0, Role.CHAMPION: 1.5} | _NOT_THEIRS,
-    "budget": {Role.ECONOMIC_BUYER: 2.0, Role.CHAMPION: 2.0, Role.PROCUREMENT: 1.5} | _NOT_THEIRS,
-    "legal": {Role.LEGAL: 6.0, Role.PROCUREMENT: 2.0} | _NOT_THEIRS,
-    "delivery": {Role.USER: 2.0, Role.CHAMPION: 1.5},
-    "ownership": {Role.CHAMPION: 1.5, Role.USER: 1.5, Role.TECH_LEAD: 1.5},
-}
 _FORMS: Final = ("probe", "ask", "say", "worry", "tell")
 """What an exchange begins with."""
-_LATE_CODES: Final = frozenset("PNLO")
-_LATE_SUBJECTS: Final = frozenset({"price.terms"})
-"""What nobody talks about before there is a proposal."""
-
 _SAID_GLADLY: Final = 0.35
 """Part of the questions and remarks in a good mood that say so."""
 _LONGER: Final = 0.4
 """Part of the remarks in a meeting that go on for a second sentence."""
-_PAPER_SHARE: Final = 0.2
-"""Part of the talk that is about the contract once legal takes part, and in legal meetings."""
-_LEGAL_MEETING_SHARE: Final = 0.55
+_STAYING: Final = 0.5
+"""How likely the next exchange is about the same theme."""
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -101,11 +76,12 @@ class Talk:
         self.technical = [c for c in people if c.role in TECHNICAL]
         self.others = [c for c in people if c.role not in TECHNICAL]
         self._spread = scenario.usual.valence_spread
-        self._early = code not in _LATE_CODES
+        self._theme = ""
+        self._early = code not in LATE_CODES
         self._voice = register is Register.VOICE
-        weights = dict(_WEIGHTS.get(code, _WEIGHTS[""]))
+        weights = dict(THEMES.get(code, THEMES[""]))
         if paper:
-            share = _LEGAL_MEETING_SHARE if code == "L" else _PAPER_SHARE
+            share = LEGAL_MEETING_SHARE if code == "L" else PAPER_SHARE
             weights["legal"] = sum(weights.values()) * share / (1.0 - share)
         self._groups = tuple(weights)
         self._weights = tuple(weights.values())
@@ -123,7 +99,7 @@ class Talk:
 
     def speaker(self, group: str, among: Sequence[Contact]) -> Contact:
         """Draw who says something: readiness times how near the subject is to the role."""
-        near = _AFFINITY.get(group, {})
+        near = NEARNESS.get(group, {})
         weights = [contact.weight * near.get(contact.role, 1.0) for contact in among]
         return self.draws.weighted(among, weights)
 
@@ -132,7 +108,7 @@ class Talk:
         fit = [
             subject
             for subject in self.grammar.groups[group]
-            if act in subject.acts and not (self._early and subject.name in _LATE_SUBJECTS)
+            if act in subject.acts and not (self._early and subject.name in LATE_SUBJECTS)
         ]
         fresh = [subject for subject in fit if self.speech.has_more(act, subject)]
         return self.draws.one(fresh or fit)
@@ -192,8 +168,10 @@ class Talk:
             yield from self.exchange(self.usual_group(), None)
 
     def usual_group(self) -> str:
-        """Draw what is talked about at this stage, besides what has a rate of its own."""
-        return self.draws.weighted(self._groups, self._weights)
+        """Draw what is talked about at this stage; people stay with a theme for a while."""
+        if not self._theme or not self.draws.chance(_STAYING):
+            self._theme = self.draws.weighted(self._groups, self._weights)
+        return self._theme
 
     def exchange(self, group: str, mark: Mark) -> Iterator[Line]:
         """One of the usual forms of an exchange on a subject of the group, a fresh one if there is."""
