@@ -54,7 +54,7 @@ def test_the_graph_grows_and_alerts_arrive_while_it_does(told: str) -> None:
         "Price talk while the mood falls",
         "A delivery concern keeps coming back",
         "The customer makes delivery its own",
-        "WITHDRAWN",
+        "WITHDRAWN A delivery concern keeps coming back",
     ],
 )
 def test_the_summary_holds_every_kind_of_alert(summary: str, words: str) -> None:

@@ -111,7 +111,7 @@ def _notes(deal: Deal, draws: Draws, time: BusinessTime) -> Iterator[Slot]:
             at = time.after(episode.start, 120 * MINUTE_MS)
             yield Slot(at, 0, SlotKind.FIELD, value=f"quote_version={quotes}")
     if course.slipped:
-        at = time.after(course.close, -6 * time.day_ms)
+        at = max(course.opened, time.after(course.close, -6 * time.day_ms))
         yield Slot(at, 0, SlotKind.FIELD, value="close_date=slipped")
 
 
