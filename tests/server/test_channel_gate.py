@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.channel_trial import GOOD, play
 from tests.support.channel_world import PLANTED
 
@@ -16,6 +18,7 @@ def test_bad_channels_are_found_and_accuracy_drops_by_at_most_five_percent(tmp_p
     assert gated.accuracy >= 0.95 * clean.accuracy
 
 
+@pytest.mark.long
 def test_without_the_gate_the_same_channels_spoil_what_follows(tmp_path: Path) -> None:
     clean = play(tmp_path / "clean", GOOD, gated=False)
     bare = play(tmp_path / "bare", PLANTED, gated=False)

@@ -110,6 +110,9 @@ class Metrics:
         self.alert_gaps = self._counter(
             "dealgraph_alert_stream_gaps_total", "Gaps told to streams of alerts"
         )
+        self.webhook_requests = self._counter(
+            "dealgraph_webhook_requests_total", "Requests of webhooks", "source", "code"
+        )
         self.channel_quality = self._gauge(
             "dealgraph_channel_quality_ratio", "Worst check of a registered channel", "channel"
         )
@@ -119,11 +122,11 @@ class Metrics:
 
     def ingested(self, source: str, outcome: str, count: int) -> None:
         """Count interactions at ingest: accepted, duplicate or rejected."""
-        self._ingested.labels(self._source(source), outcome).inc(count)
+        self._ingested.labels(self.source(source), outcome).inc(count)
 
     def dead_letters(self, source: str, reason: str, count: int) -> None:
         """Count dead letters."""
-        self._dead_letters.labels(self._source(source), reason).inc(count)
+        self._dead_letters.labels(self.source(source), reason).inc(count)
 
     def consent_drops(self, reason: str, count: int) -> None:
         """Count interactions refused for lack of consent, at ingest or when something is derived."""
@@ -131,7 +134,7 @@ class Metrics:
 
     def processed(self, source: str, lag_seconds: float, newest_event_at: int) -> None:
         """Note a batch of a source: time since it was recorded, and its newest event time in ms."""
-        source = self._source(source)
+        source = self.source(source)
         self._lag.observe(lag_seconds)
         if source not in self._newest:
             self._watermark.labels(source).set_function(lambda: self._delay(source))
@@ -177,7 +180,8 @@ class Metrics:
             _Slow("dealgraph_traceable_ratio", text, ratio, self._clock, _RATIO_SECONDS)
         )
 
-    def _source(self, source: str) -> str:
+    def source(self, source: str) -> str:
+        """Return the label of a source: its name when dealgraph ships it."""
         return source if source in self._sources else OTHER
 
     def _delay(self, source: str) -> float:

@@ -27,6 +27,7 @@ from dealgraph.server.interceptor import CallInterceptor
 from dealgraph.server.metrics import Metrics, MetricsPort
 from dealgraph.server.services import Services
 from dealgraph.server.settings import ServerSettings, Settings
+from dealgraph.server.webhook import Webhooks
 
 INTERRUPTED: Final = 130
 """Exit status after a second signal."""
@@ -37,6 +38,7 @@ class Addresses(Struct, frozen=True):
 
     listen: str
     metrics: str
+    webhook: str = ""
 
 
 class ServerFailedError(Exception):
@@ -85,6 +87,7 @@ class Server:
         self._resources.callback(watch.cancel)
         watch.add_done_callback(self._check_tail)
         metrics = await self._open_metrics(stated.metrics)
+        webhook = await self._open_webhook(self._settings.webhook.listen)
         server = grpc.aio.server(
             interceptors=[CallInterceptor(self._metrics)], options=_options(stated)
         )
@@ -99,7 +102,7 @@ class Server:
         self._resources.callback(services.hub.stop)
         self._resources.callback(health.stop)
         health.set_serving(True)
-        return Addresses(listen, metrics)
+        return Addresses(listen, metrics, webhook)
 
     async def _open_metrics(self, address: str) -> str:
         host, port = _split(address)
@@ -109,6 +112,18 @@ class Server:
             raise OSError(error.errno, error.strerror, address) from error
         self._resources.push_async_callback(asyncio.to_thread, opened.close)
         return f"{host}:{opened.port}"
+
+    async def _open_webhook(self, address: str) -> str:
+        """Receive webhooks at an address, if there is one. Raises OSError when it cannot be bound."""
+        if not address:
+            return ""
+        host, port = _split(address)
+        stated, embedded = self._settings.webhook, self._embedded
+        webhooks = Webhooks(
+            embedded.gate, self.services.commits, self._metrics, self._clock, stated
+        )
+        self._resources.push_async_callback(webhooks.close)
+        return f"{host}:{await webhooks.start(host, port)}"
 
     def request_stop(self) -> None:
         """Let `wait` return."""
@@ -155,7 +170,10 @@ async def serve(
     with _quick_switching(settings.server.switch_interval_seconds), _signals(server, say):
         addresses = await server.start()
         logs.event("ready")
-        say(f"dealgraph is ready: gRPC on {addresses.listen}, metrics on {addresses.metrics}")
+        webhooks = f" and webhooks on {addresses.webhook}" if addresses.webhook else ""
+        say(
+            f"dealgraph is ready: gRPC on {addresses.listen}, metrics on {addresses.metrics}{webhooks}"
+        )
         try:
             await server.wait()
         finally:

@@ -100,6 +100,23 @@ class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     check_seconds: Seconds = 5.0
 
 
+class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where webhooks are received, empty: nowhere, and what their requests are checked with.
+
+    `public_url` is the address that HubSpot calls, as it signs it; `roster` says who is who. Files hold the
+    secrets.
+    """
+
+    listen: str = ""
+    public_url: str = ""
+    max_body_bytes: Positive = 1024 * 1024
+    answer_seconds: Seconds = 4.0
+    roster: str = ""
+    hubspot_secret_file: str = ""
+    dingtalk_secret_file: str = ""
+    token_file: str = ""
+
+
 class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where secrets lie. An empty `token_key_file` means: made once in the data directory."""
 
@@ -117,6 +134,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     alerts: AlertSettings = AlertSettings()
     dataflow: DataflowSettings = DataflowSettings()
     channels: ChannelSettings = ChannelSettings()
+    webhook: WebhookSettings = WebhookSettings()
     secrets: SecretSettings = SecretSettings()
 
 

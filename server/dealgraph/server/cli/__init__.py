@@ -16,7 +16,8 @@ INTERRUPTED: Final = 130
 """Exit status after Ctrl-C."""
 
 _COMMANDS: Final = (
-    "demo", "serve", "import", "replay", "simulate", "watch", "report", "rebuild", "bench", "doctor",
+    "demo", "serve", "import", "watch-dir", "replay", "simulate", "watch", "report", "rebuild",
+    "bench", "doctor",
 )  # fmt: skip
 _DEBUG: Final = "--debug"
 
@@ -32,7 +33,7 @@ class _Commands(click.Group):
             near = difflib.get_close_matches(cmd_name, _COMMANDS, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(_COMMANDS)}."
             raise click.UsageError(f"There is no command {cmd_name!r}. {hint}", ctx)
-        module = import_module(f"dealgraph.server.cli.{cmd_name}_command")
+        module = import_module(f"dealgraph.server.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.COMMAND
         return command
 
@@ -47,6 +48,7 @@ First steps:
   dealgraph demo                       watch a sample tenant come alive
   dealgraph serve --data DIR           start a server on your own data
   dealgraph import SOURCE PATH…        bring interactions in
+  dealgraph watch-dir DIR SOURCE …     take files in as they are dropped
   dealgraph watch --target HOST:PORT   see alerts as they arrive
   dealgraph report capture --data DIR  see how much of what happens comes in
   dealgraph doctor                     find out what is missing

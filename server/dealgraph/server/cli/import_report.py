@@ -27,6 +27,7 @@ _REASONS: Final[Mapping[Reason, str]] = {
     Reason.OTHER_TENANT: "belongs to another tenant",
     Reason.ID_REUSED: "has the id of another record with other content",
     Reason.FAILED: "made the program fail",
+    Reason.CHANNEL_EXPIRED: "came after the time of its channel",
 }
 
 
