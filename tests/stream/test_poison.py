@@ -1,5 +1,6 @@
 """A record that breaks a step becomes a dead letter, and what comes after it goes on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from dealgraph.stream.log import Topic
 from dealgraph.stream.runner import Runner
 from dealgraph.stream.shard import Rules
 from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
-from dealgraph.stream.tagging.tags import Tagger, Tags
+from dealgraph.stream.tagging.tags import Tagger, Tags, Utterance
 from tests.support.dealgraphs import NOW, opened
 from tests.support.interactions import message
 
@@ -29,6 +30,9 @@ class Brittle(Struct, frozen=True):
         if "poison" in text:
             raise ZeroDivisionError
         return self.tagger.tag(text, side, with_emotion=with_emotion)
+
+    def tag_all(self, utterances: Sequence[Utterance]) -> list[Tags]:
+        return [self.tag(one.text, one.side, with_emotion=one.with_emotion) for one in utterances]
 
 
 class BrittleDetector(Struct, frozen=True):

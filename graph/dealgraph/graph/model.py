@@ -113,6 +113,7 @@ class Topic(IntEnum):
     TIMELINE = 7
     NEXT_STEP = 8
     OWNERSHIP = 9
+    OVER_PROMISE = 10
 
 
 class SignalKind(IntEnum):

@@ -8,7 +8,7 @@ import fcntl
 import os
 import tomllib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -18,7 +18,7 @@ from msgspec import Struct
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.model import Channel, Severity, SignalKind, SignalState
 from dealgraph.graph.storage import Database, StorageError, StorageLockedError
-from dealgraph.server.settings import Settings
+from dealgraph.server.settings import Settings, TaggingSettings
 from dealgraph.stream import sqlite_log
 from dealgraph.stream.admission import Admission
 from dealgraph.stream.channel_book import ChannelBook
@@ -35,7 +35,11 @@ from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.suggestions import load_suggestions
 from dealgraph.stream.signals.thresholds import load_thresholds
 from dealgraph.stream.sqlite_log import SqliteLog
-from dealgraph.stream.tagging.lexicon_tagger import load_default_tagger
+from dealgraph.stream.tagging.learnt_tagger import LearntTagger, shipped_models
+from dealgraph.stream.tagging.lexicon import load_lexicon, shipped_lexicons
+from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger
+from dealgraph.stream.tagging.linear_model import LinearModel
+from dealgraph.stream.tagging.model_file import load_model
 from dealgraph.stream.validation import Limits
 from dealgraph.stream.writer import Logs, Writer
 
@@ -93,7 +97,7 @@ class Embedded:
         limits = Limits(max_clock_skew_ms=settings.ingest.max_clock_skew_seconds * 1000)
         channels = ChannelBook(self.log, load_rules(), settings.channels.unregistered)
         self.gate = Gate(self.log, self.tenant, policy, limits, clock, meter, channels)
-        self.tagger = load_default_tagger(settings.tagging.competitors)
+        self.tagger = open_tagger(settings.tagging)
         suggestions = load_suggestions()
 
         def suggestion(kind: SignalKind, severity: Severity, state: SignalState) -> str:
@@ -132,6 +136,22 @@ class Embedded:
         database = Database(self.directory / name, schema, version=version, durable=durable)
         self._resources.callback(database.close)
         return database
+
+
+def open_tagger(
+    settings: TaggingSettings, models: Mapping[str, LinearModel] | None = None
+) -> LexiconTagger | LearntTagger:
+    """Return the tagger that the settings describe, with `models` by language instead of theirs.
+
+    Raises LexiconError or ModelError for a file that cannot be used.
+    """
+    lexicons = (*shipped_lexicons(), *(load_lexicon(Path(name)) for name in settings.lexicons))
+    lexicon = LexiconTagger(lexicons, settings.competitors, settings.products)
+    if models is None and settings.tagger == "lexicon":
+        return lexicon
+    stated = {"en": settings.english_model, "zh": settings.chinese_model}
+    own = {language: load_model(Path(file)) for language, file in stated.items() if file}
+    return LearntTagger(lexicon, models or shipped_models() | own)
 
 
 def open_embedded(directory: Path, settings: Settings, clock: Clock, meter: Meter) -> Embedded:

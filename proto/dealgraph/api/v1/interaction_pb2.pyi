@@ -309,6 +309,8 @@ class _TopicEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Topic.ValueType
     """What happens next."""
     TOPIC_OWNERSHIP: _Topic.ValueType  # 9
     """The customer speaks of the solution as its own: "our go-live"."""
+    TOPIC_OVER_PROMISE: _Topic.ValueType  # 10
+    """A rep promises what nobody can: "it will never go down, guaranteed"."""
 
 class Topic(_Topic, metaclass=_TopicEnumTypeWrapper):
     """What an action is about; an action may have several topics."""
@@ -333,6 +335,8 @@ TOPIC_NEXT_STEP: Topic.ValueType  # 8
 """What happens next."""
 TOPIC_OWNERSHIP: Topic.ValueType  # 9
 """The customer speaks of the solution as its own: "our go-live"."""
+TOPIC_OVER_PROMISE: Topic.ValueType  # 10
+"""A rep promises what nobody can: "it will never go down, guaranteed"."""
 Global___Topic: _TypeAlias = Topic  # noqa: Y015
 
 class _Purpose:

@@ -8,6 +8,11 @@ import grpc
 from dealgraph.graph.storage import StorageError
 from dealgraph.server.settings import SettingsError
 from dealgraph.stream.connectors.errors import SourceError
+from dealgraph.stream.tagging.lexicon import LexiconError
+from dealgraph.stream.tagging.model_file import ModelError
+
+_SAID: Final = (StorageError, SettingsError, SourceError, LexiconError, ModelError)
+"""Errors whose message is for people."""
 
 _ADVICE: Final = {
     errno.EADDRINUSE: "Another program listens there. Choose another port, or 0 for a free one.",
@@ -21,7 +26,7 @@ def in_words(error: Exception) -> str:
     """Return what a person is told of an error."""
     cause: BaseException | None = error
     while cause is not None:  # Bytewax wraps what its steps raise
-        if isinstance(cause, StorageError | SettingsError | SourceError):
+        if isinstance(cause, _SAID):
             return str(cause)
         cause = cause.__cause__
     if isinstance(error, grpc.RpcError):

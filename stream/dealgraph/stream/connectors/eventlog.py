@@ -105,8 +105,11 @@ class _Reading:
         if not isinstance(found, list):
             raise RecordError(Reason.WRONG_TYPE, f"{self._mapping.records} is no list")
         parent = {key: value for key, value in record.values.items() if not _is_nest(value)}
+        pairs = self._pairs(record)
         for number, values in enumerate(found, 1):
             position = f"{self._name}:{record.row}.{number}"
+            if isinstance(values, dict):
+                values |= self._beside(values, pairs)
             raw, kept = encode_json(values), encode_json((parent, values))
             if not isinstance(values, dict):
                 error = RecordError(Reason.WRONG_TYPE, "the item is no JSON object")
@@ -115,6 +118,25 @@ class _Reading:
             item = Item(values, self._stem, record.row, number, parent)
             if self._is_wanted(item):
                 yield self._one(item, raw, kept, position)
+
+    def _pairs(self, record: Record) -> dict[str, Any]:
+        """Return what the list beside the nested one says, by the value that items are matched with."""
+        if self._mapping.beside is None:
+            return {}
+        found = lookup(record.values, self._mapping.beside.source)
+        pairs = found if isinstance(found, list) else []
+        return {
+            pair[0]: pair[1]
+            for pair in pairs
+            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)
+        }
+
+    def _beside(self, values: dict[str, Any], pairs: dict[str, Any]) -> dict[str, Any]:
+        beside = self._mapping.beside
+        if beside is None:
+            return {}
+        match = lookup(values, beside.match)
+        return {beside.name: pairs.get(match) if isinstance(match, str) else None}
 
     def _is_wanted(self, item: Item) -> bool:
         for column, kept in self._wanted:

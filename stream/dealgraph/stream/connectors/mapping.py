@@ -115,6 +115,17 @@ class FieldMapping(Struct, frozen=True, forbid_unknown_fields=True):
     previous: Text = ""
 
 
+class BesideMapping(Struct, frozen=True, forbid_unknown_fields=True):
+    """A list of pairs beside the nested list: an item whose column `match` is the first gets the second.
+
+    `name` is the column that the item gets; it is empty for an item without a pair.
+    """
+
+    source: str = field(name="from")
+    match: str
+    name: str = field(name="as")
+
+
 class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     """How the records of an event log become interactions. README.md explains every key."""
 
@@ -128,6 +139,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     quotes: bool = True
     columns: tuple[str, ...] = ()
     records: str = ""
+    beside: BesideMapping | None = None
     keep: MappingOf[str, tuple[str, ...]] = {}
     native_id: str = ""
     session: Text = ""
@@ -158,6 +170,8 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`delimiter` is one character, for example ',' or '|'")
         if re.fullmatch(r"[a-z0-9_.-]{1,64}", self.source) is None:
             raise ValueError("`source` is a short name of a-z, 0-9, _, . and -")
+        if self.beside is not None and not self.records:
+            raise ValueError("`beside` needs `records`: it belongs to the items of a nested list")
 
     def texts(self) -> Iterator[str]:
         """Yield every template of the mapping."""

@@ -40,15 +40,18 @@ def spell(low: str) -> str:
 
 
 def build_automaton(
-    lexicons: Sequence[Lexicon], competitors: Sequence[str]
+    lexicons: Sequence[Lexicon], competitors: Sequence[str], products: Sequence[str] = ()
 ) -> ahocorasick.Automaton:
     """Return the automaton over all entries; its values are `Entry`.
 
+    The words inside the name of a product do not count: "Price Pilot" is no talk of prices.
     Raises LexiconError for an empty word.
     """
     drafts: dict[str, _Draft] = {}
     for lexicon in lexicons:
         _add_lexicon(drafts, lexicon)
+    for name in products:
+        _draft(drafts, name).hides = True
     for name in competitors:
         _draft(drafts, name).topics |= topic_set(Topic.COMPETITOR)
     plain = _automaton({word: draft.entry(word) for word, draft in drafts.items()})
@@ -120,6 +123,8 @@ def _draft(drafts: dict[str, _Draft], raw: str) -> _Draft:
 
 
 def _add_lexicon(drafts: dict[str, _Draft], lexicon: Lexicon) -> None:
+    for word in lexicon.remove:
+        drafts.pop(spell(normalise(word).strip()).removesuffix("*"), None)
     for topic in Topic:
         for word in cast("tuple[str, ...]", getattr(lexicon.topics, topic.name.lower())):
             _draft(drafts, word).topics |= topic_set(topic)
@@ -154,15 +159,20 @@ def _inherit(plain: ahocorasick.Automaton, word: str, draft: _Draft) -> Entry:
     if draft.hides:
         return entry
     topics, valence, arousal, negated = entry.topics, 0.0, 0.0, False
+    cues = entry.cues
+    takes_cues = draft.topics and not draft.cues
     for last, inner in plain.iter(word):
         start = last + 1 - inner.length
         if inner.length == len(word) or not _at_boundary(word, start, last + 1, inner):
             continue
         topics |= inner.topics
+        if takes_cues and not inner.cues & (Cue.NEGATION | Cue.OPENING):
+            cues |= inner.cues
         valence += inner.valence
         arousal = max(arousal, inner.arousal)
         negated |= bool(inner.cues & Cue.NEGATION)
     return entry._replace(
+        cues=cues,
         topics=topics,
         valence=entry.valence if draft.valence is not None or negated else valence,
         arousal=entry.arousal if draft.arousal is not None else arousal,

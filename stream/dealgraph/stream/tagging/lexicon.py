@@ -5,12 +5,14 @@ A lexicon is a YAML file that people edit; `automaton` finds its words.
 How an entry matches: one that begins or ends with a Latin letter or digit matches at word
 boundaries; a trailing `*` lets the word go on ("deliver*" finds "delivery"); Chinese matches anywhere.
 An entry inside a longer match does not count; the longer one takes over its topics, and its valence
-and arousal where it states none. Cues it must state itself, and a `hide` entry takes over nothing.
+and arousal where it states none. Cues it must state itself, unless it states a topic and no cue:
+then it takes over those too (no negation, no opening). A `hide` entry takes over nothing.
 """
 
 from collections.abc import Mapping
 from enum import IntFlag
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -73,13 +75,15 @@ class Topics(Struct, frozen=True, forbid_unknown_fields=True):
     timeline: tuple[str, ...] = ()
     next_step: tuple[str, ...] = ()
     ownership: tuple[str, ...] = ()
+    over_promise: tuple[str, ...] = ()
 
 
 class Lexicon(Struct, frozen=True, forbid_unknown_fields=True):
-    """The words of one language.
+    """The words of one language, or what a tenant adds to them and takes from them.
 
-    `fillers` may stand before an opening ("so how …"). `hide` are phrases whose words mean something
-    else. `valence` weighs words from -3 (very bad) to 3 (very good), `arousal` from 0 to 1.
+    `remove` are words of the lexicons before this one that are to mean nothing any more. `fillers` may
+    stand before an opening ("so how …"). `hide` are phrases whose words mean something else. `valence`
+    weighs words from -3 (very bad) to 3 (very good), `arousal` from 0 to 1.
     """
 
     language: str
@@ -87,6 +91,7 @@ class Lexicon(Struct, frozen=True, forbid_unknown_fields=True):
     cues: Cues = Cues()
     fillers: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
     valence: Mapping[str, float] = {}
     arousal: Mapping[str, float] = {}
 
@@ -107,6 +112,15 @@ def read_lexicon(raw: bytes, name: str) -> Lexicon:
         if not 0 <= weight <= 1:
             raise LexiconError(f"lexicon {name}: arousal of {word!r} must lie between 0 and 1")
     return lexicon
+
+
+def load_lexicon(path: Path) -> Lexicon:
+    """Return the lexicon in a file. Raises LexiconError, which names the file and what to change."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise LexiconError(f"lexicon {path} cannot be read: {error.strerror}") from error
+    return read_lexicon(raw, str(path))
 
 
 def shipped_lexicons() -> tuple[Lexicon, ...]:

@@ -7,7 +7,7 @@ What a person does is decided by the first rule that fits (what is done goes bef
 3. NEXT_STEP         proposes or fixes what happens next, even as a question
 4. SMALL_TALK        greeting or thanks, no topic, no question word (a bare "?" is polite)
 5. QUESTION          a question mark, particle or question word
-6. COMMITMENT        promises or agrees, not negated
+6. COMMITMENT        promises or agrees, not negated; a rep who over-promises
 7. OBJECTION         worry alone, with less confidence
 8. ANSWER            says that it answers ("yes, …", "to your question")
 9. COMPETITOR_MENTION, PRICE_TALK, LEGAL_TOPIC by topic
@@ -25,11 +25,12 @@ from math import sqrt
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from dealgraph.graph.model import ActionKind, Emotion, Side, Topic, topic_set
 from dealgraph.stream.tagging.automaton import Entry, build_automaton, find, normalise, spell
 from dealgraph.stream.tagging.lexicon import Cue, Lexicon, shipped_lexicons
-from dealgraph.stream.tagging.tags import Tags
+from dealgraph.stream.tagging.tags import Tags, Utterance
 
 RULES_VERSION: Final = 1
 """Raise it when the rules of this module change."""
@@ -48,6 +49,7 @@ _COMPETITOR: Final = topic_set(Topic.COMPETITOR)
 _PRICE: Final = topic_set(Topic.PRICE)
 _LEGAL: Final = topic_set(Topic.LEGAL)
 _NEXT_STEP: Final = topic_set(Topic.NEXT_STEP)
+_OVER_PROMISE: Final = topic_set(Topic.OVER_PROMISE)
 
 # Plain integers: the flags of an enumeration cost a microsecond per operation.
 _QUESTION: Final = int(Cue.QUESTION)
@@ -80,16 +82,37 @@ _NEUTRAL_CONFIDENCE: Final = 0.3
 _CALM: Final = 0.2
 
 
+class Reading(Struct, frozen=True, gc=False):
+    """What the lexicon found in a text, before anything is decided.
+
+    `cues` and `topics` are sets of bits (`lexicon.Cue`, `graph.model.Topic`); `valence` is a sum of weights,
+    `arousal` lies above 0.2, `felt` is the number of words with a valence.
+    """
+
+    language: str
+    cues: int
+    topics: int
+    valence: float
+    arousal: float
+    felt: int
+    worded: bool
+
+
 class LexiconTagger:
-    """Tags by lexicons, with the tenant's names of competitors added to them."""
+    """Tags by lexicons, with the tenant's names of competitors and products added to them."""
 
     __slots__ = ("_automaton", "_version")
 
-    def __init__(self, lexicons: Sequence[Lexicon], competitors: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        lexicons: Sequence[Lexicon],
+        competitors: Sequence[str] = (),
+        products: Sequence[str] = (),
+    ) -> None:
         """Raise LexiconError when an entry or a name is empty."""
-        self._automaton = build_automaton(lexicons, competitors)
+        self._automaton = build_automaton(lexicons, competitors, products)
         content = msgspec.json.encode(
-            [RULES_VERSION, list(lexicons), sorted(competitors)], order="sorted"
+            [RULES_VERSION, list(lexicons), sorted(competitors), sorted(products)], order="sorted"
         )
         self._version = f"lexicon-{hashlib.sha256(content).hexdigest()[:12]}"
 
@@ -103,22 +126,51 @@ class LexiconTagger:
 
         What employees feel is never inferred, and an unknown speaker may be one.
         """
+        return tags_of(self.read(text), side, with_emotion=with_emotion)
+
+    def tag_all(self, utterances: Sequence[Utterance]) -> list[Tags]:
+        """Return the tags of each utterance."""
+        return [self.tag(one.text, one.side, with_emotion=one.with_emotion) for one in utterances]
+
+    def words(self, text: str) -> list[tuple[str, Entry]]:
+        """Return the words that are found in `text`, in their order, with what they stand for."""
+        spelt = shown(text)
+        return [
+            (spelt[start:end].encode("latin-1", "replace").decode("utf-8", "replace"), entry)
+            for start, end, entry in find(self._automaton, spelt)
+        ]
+
+    def read(self, text: str) -> Reading:
+        """Return what the lexicon finds in `text`."""
         low = normalise(text if len(text) <= MAX_READ else text[:MAX_READ])
         low = _set_aside(low)
         language = _language(low)
         spelt = spell(low)
         found = find(self._automaton, spelt)
         cues, topics, valence, arousal, felt = _gather(found, spelt)
-        kind, confidence = _kind(cues, topics, side)
-        emotion = None
-        if with_emotion and side is Side.CUSTOMER and (language or felt):
-            emotion = _emotion(valence, arousal + 0.15 * min(3, low.count("!")), felt)
-        return Tags(kind, confidence if language or found else 0.0, topics, emotion, language)
+        arousal += 0.15 * min(3, low.count("!"))
+        return Reading(language, cues, topics, valence, arousal, felt, bool(language or found))
+
+
+def tags_of(reading: Reading, side: Side, *, with_emotion: bool) -> Tags:
+    """Return the tags that the rules give to a reading."""
+    topics = reading.topics if side is Side.REP else reading.topics & ~_OVER_PROMISE
+    kind, confidence = _kind(reading.cues, topics, side)
+    emotion = None
+    if with_emotion and side is Side.CUSTOMER and (reading.language or reading.felt):
+        emotion = _emotion(reading.valence, reading.arousal, reading.felt)
+    sure = confidence if reading.worded else 0.0
+    return Tags(kind, sure, topics, emotion, reading.language)
 
 
 def load_default_tagger(competitors: Sequence[str] = ()) -> LexiconTagger:
     """Return the tagger with the shipped lexicons and these names of competitors."""
     return LexiconTagger(shipped_lexicons(), competitors)
+
+
+def shown(text: str) -> str:
+    """Return `text` as the lexicon reads it, spelt in bytes; see `automaton.spell`."""
+    return spell(_set_aside(normalise(text[:MAX_READ])))
 
 
 def _set_aside(low: str) -> str:
@@ -148,17 +200,18 @@ def _gather(found: list[tuple[int, int, Entry]], spelt: str) -> tuple[int, int, 
     valence, arousal = 0.0, _CALM
     negation = -1
     for start, end, (_, _, _, entry_cues, entry_topics, weight, stirred) in found:
-        topics |= entry_topics
         arousal += stirred
         if entry_cues & _OPENING:
             if start and _CLAUSE_END.isdisjoint(spelt[max(0, start - 3) : start]):
                 entry_cues = 0
             entry_cues &= ~_OPENING
-        if negation >= 0 and (weight or entry_cues & _NEGATABLE):
+        if negation >= 0 and (weight or entry_cues & _NEGATABLE or entry_topics & _OVER_PROMISE):
             if _reaches(spelt, negation, start):
                 entry_cues &= ~_NEGATABLE
+                entry_topics &= ~_OVER_PROMISE
                 weight *= -0.5
             negation = -1
+        topics |= entry_topics
         if weight:
             valence += weight
             felt += 1
@@ -191,7 +244,7 @@ def _kind(cues: int, topics: int, side: Side) -> tuple[ActionKind, float]:
         return ActionKind.SMALL_TALK, 0.8
     if asks:
         return ActionKind.QUESTION, 0.9 if cues & _ASKED else 0.7
-    if cues & _COMMITMENT:
+    if cues & _COMMITMENT or topics & _OVER_PROMISE:
         return ActionKind.COMMITMENT, 0.75
     if cues & _WORRY:
         return ActionKind.OBJECTION, 0.6
