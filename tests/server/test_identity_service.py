@@ -180,3 +180,39 @@ def test_merged_ids_cannot_be_rejected(server: RunningServer) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         _stub(server).RejectProposal(pb.RejectProposalRequest(one=one, other=other))
     assert reason_of(caught.value) == "MERGED"
+
+
+def test_a_merged_opportunity_answers_with_all_its_actions_and_people(
+    server: RunningServer,
+) -> None:
+    at = MONDAY + 90 * MINUTE
+    server.publish([message(at=at, opportunity="deal-2", customer="acme", native_id="m-2")])
+    kind = graph_service_pb2.NODE_KIND_OPPORTUNITY
+    one, other = (graph_service_pb2.NodeRef(kind=kind, id=id_) for id_ in ("deal-1", "deal-2"))
+    ask = graph_service_pb2.GetTimelineRequest(ref=other, page_size=5)
+    alone = server.client.graph.GetTimeline(ask).actions
+    people = graph_service_pb2.ListBuyingCommitteeRequest(opportunity_id="deal-2")
+    before = server.client.graph.ListBuyingCommittee(people).members
+    assert (len(alone), len(before)) == (1, 1)
+
+    _stub(server).Merge(pb.MergeRequest(one=one, other=other))
+    server.catch_up()
+
+    shown = []
+    while True:
+        page = server.client.graph.GetTimeline(ask)
+        shown += [action.interaction.occurred_at_ms for action in page.actions]
+        ask.page_token = page.next_page_token
+        if not page.next_page_token:
+            break
+    assert len(shown) == 13
+    assert shown == sorted(shown)
+    assert len(server.client.graph.ListBuyingCommittee(people).members) == 13
+    node = server.client.graph.GetNode(graph_service_pb2.GetNodeRequest(ref=one))
+    assert [ref.id for ref in node.same_as] == ["deal-2"]
+
+    _stub(server).Split(pb.SplitRequest(ref=other))
+    server.catch_up()
+    ask.page_token = ""
+    assert server.client.graph.GetTimeline(ask).actions == alone
+    assert server.client.graph.ListBuyingCommittee(people).members == before

@@ -111,7 +111,9 @@ class EmbeddedGraph:
     def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
         """Return the customer's people in an opportunity, most active first."""
         with self._database.reading() as connection:
-            tallies = load_tallies(connection, opportunity, as_of)
+            deal = NodeRef(NodeKind.OPPORTUNITY, opportunity)
+            merged = sorted(same_people(connection, [deal], as_of))
+            tallies = [t for ref in merged for t in load_tallies(connection, ref.id, as_of)]
             canonical = same_people(connection, {tally.contact for tally in tallies}, as_of)
             return committee_of(tallies, canonical, load_nodes(connection, list(canonical), as_of))
 

@@ -141,10 +141,12 @@ class MemoryGraph:
 
     def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
         """Return the customer's people in an opportunity, most active first."""
+        deal = NodeRef(NodeKind.OPPORTUNITY, opportunity)
+        merged = {ref.id for ref in self.same_as([deal], as_of)}
         tallies = [
             _tally(action, action.actor)
             for action in self._known_actions(as_of)
-            if action.opportunity == opportunity
+            if action.opportunity in merged
             and action.recalled_at == OPEN
             and action.actor is not None
             and action.actor.kind is NodeKind.CONTACT

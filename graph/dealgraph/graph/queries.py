@@ -7,10 +7,10 @@ from typing import Final
 from msgspec import Struct, structs
 
 from dealgraph.graph.implied import edge_order, holds_within
-from dealgraph.graph.model import Edge, EdgeKind, Node, NodeKind, NodeRef
+from dealgraph.graph.model import Action, Edge, EdgeKind, Node, NodeKind, NodeRef
 from dealgraph.graph.paths import find_paths
-from dealgraph.graph.schema import PERSONS
-from dealgraph.graph.store import NOW, EdgeQuery, GraphStore
+from dealgraph.graph.schema import JOINABLE
+from dealgraph.graph.store import NOW, EdgeQuery, GraphStore, TimelineQuery
 
 __all__ = [
     "AROUND",
@@ -18,6 +18,7 @@ __all__ = [
     "NeighborhoodQuery",
     "export",
     "find_paths",
+    "merged_timeline",
     "neighborhood",
     "other_ids",
 ]
@@ -82,10 +83,22 @@ def neighborhood(
 
 
 def other_ids(store: GraphStore, ref: NodeRef, as_of: int = NOW) -> tuple[NodeRef, ...]:
-    """Return the other ids of the same person, in order; none for what is no person."""
-    if ref.kind not in PERSONS:
+    """Return the other ids of the same person, customer or opportunity, in order."""
+    if ref.kind not in JOINABLE:
         return ()
     return tuple(sorted(other for other in store.same_as([ref], as_of) if other != ref))
+
+
+def merged_timeline(store: GraphStore, ref: NodeRef, query: TimelineQuery) -> list[Action]:
+    """Return the actions of a session, or of an opportunity under all its ids, in order."""
+    found = store.timeline(ref, query)
+    others = other_ids(store, ref, query.as_of)
+    if not others:
+        return found
+    for other in others:
+        found += store.timeline(other, query)
+    found.sort(key=lambda action: (action.at, action.id), reverse=query.newest_first)
+    return found[: query.limit]
 
 
 def export(
@@ -164,7 +177,7 @@ class _Walk:
         return edges
 
     def _other_ids(self, refs: Iterable[NodeRef]) -> list[NodeRef]:
-        people = [ref for ref in refs if ref.kind in PERSONS]
+        people = [ref for ref in refs if ref.kind in JOINABLE]
         same = self._store.same_as(people, self._query.as_of) if people else {}
         return sorted(ref for ref in same if ref not in self._met)
 

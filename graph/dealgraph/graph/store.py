@@ -164,11 +164,14 @@ class GraphStore(Protocol):
         ...
 
     def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
-        """Return the customer's people in an opportunity, most active first."""
+        """Return the customer's people in an opportunity under all its ids, most active first."""
         ...
 
     def same_as(self, refs: Iterable[NodeRef], as_of: int = NOW) -> dict[NodeRef, NodeRef]:
-        """Return for each of `refs`, and for all other ids of the same person, the person's first id."""
+        """Return for each of `refs`, and for all other ids of the same person, the person's first id.
+
+        The same holds for customers and opportunities.
+        """
         ...
 
     def opportunities_of(self, people: Sequence[NodeRef]) -> list[str]:

@@ -116,17 +116,15 @@ class GraphService(graph_service_pb2_grpc.GraphServiceServicer):
 
         def read() -> pb.GetTimelineResponse:
             as_of = key.as_of if key else min(asked_as_of, self._timelines.snapshot())
-            actions = self._graph.timeline(
-                ref,
-                TimelineQuery(
-                    since=since,
-                    before=before,
-                    after=(key.at, key.id) if key else None,
-                    newest_first=request.newest_first,
-                    limit=size + 1,
-                    as_of=as_of,
-                ),
+            query = TimelineQuery(
+                since=since,
+                before=before,
+                after=(key.at, key.id) if key else None,
+                newest_first=request.newest_first,
+                limit=size + 1,
+                as_of=as_of,
             )
+            actions = queries.merged_timeline(self._graph, ref, query)
             if not actions and not key:
                 self._demand(ref, as_of)
             shown, token = actions[:size], ""
