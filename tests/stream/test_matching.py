@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dealgraph.graph.model import NodeKind, NodeRef
 from dealgraph.stream.matching import Profile, compare, load_matching, propose
-from dealgraph.stream.name_keys import company_words, words_of
+from dealgraph.stream.name_keys import company_words, spellings, words_of
 
 MATCHING = load_matching()
 
@@ -31,6 +31,11 @@ def proposed(*profiles: Profile) -> list[tuple[str, str]]:
 )
 def test_names_are_equal_across_scripts_accents_and_order(one: str, other: str) -> None:
     assert words_of(one) == words_of(other)
+
+
+@pytest.mark.parametrize("other", ["Zhang Weiyang", "Weiyang Zhang", "ZHANG Wei Yang", "张伟洋"])
+def test_given_names_are_equal_written_together_or_apart(other: str) -> None:
+    assert set(spellings("张伟洋")) & set(spellings(other))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,7 @@ def test_what_is_settled_is_not_proposed_again() -> None:
 
 
 def test_a_word_that_too_many_share_is_passed_over_and_said() -> None:
-    many = [person(f"s{n}:1", f"Li Na {'abcdefghij'[n % 10]}{n}") for n in range(400)]
+    many = [person(f"s{n}:1", f"Alexander {'abcdefghij'[n % 10]}{n}") for n in range(400)]
 
     assert propose(many, MATCHING, lambda a, b: False).truncated
 

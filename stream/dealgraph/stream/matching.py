@@ -7,7 +7,7 @@ work grows with the number of ids and not with its square.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from itertools import combinations
 from typing import Final
@@ -17,9 +17,11 @@ from msgspec import Struct, field
 from rapidfuzz import fuzz
 
 from dealgraph.graph.model import NodeKind, NodeRef
-from dealgraph.stream.name_keys import company_words, local_part, words_of
+from dealgraph.graph.schema import PERSONS
+from dealgraph.stream.name_keys import company_words, local_part, spellings, words_of
 
 _LAST_DIGITS: Final = 9
+_TELLING: Final = 4
 
 
 class Weights(Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,10 +129,7 @@ def compare(one: Profile, other: Profile, matching: Matching) -> Proposal:
 def _findings(
     one: Profile, other: Profile, matching: Matching, weights: Weights
 ) -> Iterator[tuple[str, float]]:
-    alike = max(
-        (_alike(a, b) for a in _all_words(one, matching) for b in _all_words(other, matching)),
-        default=0.0,
-    )
+    alike = _alike(one, other, matching)
     if alike >= weights.name_from:
         yield "name", weights.name * alike
         shortest = min(len(w) for p in (one, other) for w in _all_words(p, matching))
@@ -150,13 +149,17 @@ def _findings(
         yield "same_source", weights.same_source
 
 
-def _alike(one: Sequence[str], other: Sequence[str]) -> float:
-    """Return how alike two lists of words are, 0 to 1; without spaces too, as pinyin is often joined."""
-    if not one or not other:
-        return 0.0
-    spaced = fuzz.ratio(" ".join(one), " ".join(other))
-    joined = fuzz.ratio("".join(one), "".join(other)) if len(one) != len(other) else 0.0
-    return max(spaced, joined) / 100
+def _alike(one: Profile, other: Profile, matching: Matching) -> float:
+    """Return how alike the names of two profiles are, 0 to 1."""
+    forms = _forms(other, matching)
+    return max((fuzz.ratio(a, b) for a in _forms(one, matching) for b in forms), default=0.0) / 100
+
+
+def _forms(profile: Profile, matching: Matching) -> list[str]:
+    """Return the forms in which a profile's names are compared."""
+    if profile.ref.kind in PERSONS:
+        return [form for name in profile.names for form in spellings(name)]
+    return [" ".join(words) for words in _all_words(profile, matching)]
 
 
 def _all_words(profile: Profile, matching: Matching) -> list[tuple[str, ...]]:
@@ -196,9 +199,10 @@ def _block_keys(profile: Profile, matching: Matching) -> set[str]:
     """Return what ids share that are worth a comparison."""
     keys = {f"d:{deal}" for deal in profile.deals}
     keys |= {f"n:{number}" for number in (_number(profile),) if number}
+    keys |= {f"f:{form}" for form in _forms(profile, matching)}
     for words in _all_words(profile, matching):
-        keys.add(f"j:{''.join(words)}")
-        keys |= {f"w:{word}" for word in words if len(word) > 1}
+        # Syllables of Chinese names are too common to say anything by themselves.
+        keys |= {f"w:{word}" for word in words if len(word) >= _TELLING}
         keys.add(f"l:{''.join(sorted(''.join(words)))}")
     if profile.ref.id.startswith("mail:"):
         keys.add(f"l:{''.join(sorted(local_part(profile.ref.id[5:])))}")

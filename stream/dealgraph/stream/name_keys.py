@@ -19,10 +19,23 @@ def words_of(name: str) -> tuple[str, ...]:
     Each Chinese character is a word of its own, in pinyin without tones: how a name is said outside
     Chinese systems. A name that has two readings has the usual one here.
     """
+    return tuple(sorted(_words(name)))
+
+
+@lru_cache(1 << 16)
+def spellings(name: str) -> tuple[str, ...]:
+    """Return a name without spaces, family name first and last: how 张伟洋, "Weiyang Zhang" are equal."""
+    words = _words(name)
+    turned = (words, words[1:] + words[:1], words[-1:] + words[:-1])
+    return tuple(sorted({"".join(one) for one in turned if one}))
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name in its own order, hanzi as pinyin, accents and case set aside."""
     spelled = _HANZI.sub(lambda found: f" {' '.join(lazy_pinyin(found[0]))} ", name)
     plain = unicodedata.normalize("NFKD", spelled).casefold()
     without_marks = "".join(c for c in plain if not unicodedata.combining(c))
-    return tuple(sorted(_WORD.findall(without_marks)))
+    return _WORD.findall(without_marks)
 
 
 @lru_cache(1 << 16)
