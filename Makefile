@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format proto lock bench clean
+.PHONY: help demo test test-long fuzz check format proto lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,12 @@ test: $(VENV)/dev.stamp check ## Run every check and the quick test suite
 
 test-long: $(VENV)/dev.stamp ## Run the tests that take minutes: more crashes, more fuzzing
 	$(BIN)/python -m pytest -m long --timeout 3600
+
+SOURCES ?= $(shell $(BIN)/dealgraph import --sources | cut -d' ' -f1)
+SECONDS ?= 60
+fuzz: $(VENV)/dev.stamp ## Fuzz every connector, guided by coverage: SOURCES=mail SECONDS=600
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"
+	@for source in $(SOURCES); do $(BIN)/python -m tests.fuzz $$source $(SECONDS) || exit 1; done
 
 check: $(VENV)/dev.stamp ## Lint, types, layers and the contract
 	$(BIN)/ruff check .

@@ -16,8 +16,8 @@ INTERRUPTED: Final = 130
 """Exit status after Ctrl-C."""
 
 _COMMANDS: Final = (
-    "demo", "serve", "import", "watch-dir", "replay", "simulate", "watch", "report", "rebuild", "tag",
-    "bench", "doctor",
+    "demo", "serve", "import", "map", "fetch-mail", "watch-dir", "replay", "simulate", "watch", "report",
+    "rebuild", "tag", "bench", "doctor",
 )  # fmt: skip
 _DEBUG: Final = "--debug"
 
