@@ -1,5 +1,6 @@
 """The capture report of one log: read on from where the last question ended, up to what the graph knows."""
 
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Final
@@ -17,6 +18,7 @@ from dealgraph.stream.interaction import ClockCorrection, Interaction, Rejected
 from dealgraph.stream.log import EventLog, Record, Topic
 
 _CHUNK: Final = 1000
+_PAGES_PER_SCRAPE: Final = 50
 _REPLAYED: Final = "/replayed"
 
 
@@ -59,14 +61,20 @@ class CaptureBook:
             return CaptureReport(rows, clocks, dict(self._corrections))
 
     def traceable_ratio(self) -> float | None:
-        """Return the share of all known interactions that can be followed from source to report."""
-        rows = self.report().rows
+        """Return the share of all known interactions that can be followed from source to report.
+
+        It reads on by a bounded part of the log, so that whoever scrapes metrics never waits for all of it.
+        """
+        with self._lock:
+            self._catch_up(_PAGES_PER_SCRAPE)
+            rows = self._capture.rows(0, 0, lambda rep: rep)
         total = next((row for row in rows if row.dimension is Dimension.TOTAL), None)
         return total.traceable_ratio if total is not None else None
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, pages: int = sys.maxsize) -> None:
         position = self._graph.position()
-        while self._read < position:
+        while self._read < position and pages > 0:
+            pages -= 1
             page = self._log.read(Topic.INTERACTIONS, self._read, _CHUNK)
             if not page:
                 break
