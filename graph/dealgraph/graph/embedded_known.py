@@ -15,8 +15,8 @@ from dealgraph.graph.model import OPEN, EdgeKind, NodeKind, NodeRef
 Claim = tuple[int, int]
 """(recorded_at, valid_from) of a fact: when it became known, and since when it holds."""
 
-_NODES_PER_KIND: Final = 50_000
-_EDGES_PER_KIND: Final = 50_000
+_NODES_PER_KIND: Final = 20_000
+_EDGES_PER_KIND: Final = 20_000
 _CLAIMS_KEPT: Final = 4
 
 

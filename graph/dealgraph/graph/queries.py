@@ -6,7 +6,13 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from dealgraph.graph.implied import edge_order, holds_within
+from dealgraph.graph.implied import (
+    action_edges,
+    action_node,
+    edge_order,
+    emotion_node,
+    holds_within,
+)
 from dealgraph.graph.model import Action, Edge, EdgeKind, Node, NodeKind, NodeRef
 from dealgraph.graph.paths import find_paths
 from dealgraph.graph.schema import JOINABLE
@@ -129,6 +135,7 @@ class _Walk:
             as_of=query.as_of,
         )
         self._shown: dict[NodeRef, Node] = {}
+        self._actions: dict[str, Action] = {}
         self._met: set[NodeRef] = set()
         self._frontier: list[NodeRef] = []
         self._edges: list[Edge] = []
@@ -189,10 +196,26 @@ class _Walk:
         self._truncated |= len(shown) > room or len(passed) > _PASSED_PER_HOP
         if not refs:
             return []
-        found = self._store.nodes([*shown[:room], *passed[:_PASSED_PER_HOP]], self._query.as_of)
+        found = self._load([*shown[:room], *passed[:_PASSED_PER_HOP]])
         self._shown.update((ref, found[ref]) for ref in shown if ref in found)
         self._met.update(found)
         return [ref for ref in refs if ref in found]
+
+    def _load(self, refs: Sequence[NodeRef]) -> dict[NodeRef, Node]:
+        """Load nodes; actions whole, since they also tell their edges."""
+        found = self._store.nodes(
+            [ref for ref in refs if ref.kind not in _MANY], self._query.as_of
+        )
+        ids = {ref.id for ref in refs if ref.kind in _MANY} - self._actions.keys()
+        if ids:
+            self._actions |= self._store.actions(sorted(ids), self._query.as_of)
+        for ref in refs:
+            if ref.kind in _MANY and (action := self._actions.get(ref.id)):
+                as_node = action_node if ref.kind is NodeKind.ACTION else emotion_node
+                node = as_node(action)
+                if node is not None:
+                    found[ref] = node
+        return found
 
     def _shows(self, ref: NodeRef) -> bool:
         return self._query.node_kinds is None or ref.kind in self._query.node_kinds
@@ -200,13 +223,22 @@ class _Walk:
     def result(self) -> Neighborhood:
         """Return what was met, with the edges between.
 
-        The walk has met all edges of the nodes explored, so only those between others are asked for.
+        The walk has met all edges of the nodes explored. Of the others, actions tell their own, and those
+        between the rest are asked for.
         """
         shown = self._shown
         others = [ref for ref in shown if ref not in self._explored]
-        more = self._store.edges_between(others, self._query.as_of) if others else []
+        rest = [ref for ref in others if ref.kind not in _MANY]
+        more = self._store.edges_between(rest, self._query.as_of) if rest else []
+        for ref in others:
+            if ref.kind in _MANY:
+                more += action_edges(self._actions[ref.id])
         edges = [edge for edge in self._edges if edge.source in shown and edge.target in shown]
-        edges += [edge for edge in more if self._walks(edge)]
+        edges += [
+            edge
+            for edge in more
+            if edge.source in shown and edge.target in shown and self._walks(edge)
+        ]
         edges.sort(key=edge_order)
         return Neighborhood(
             nodes=tuple(shown.values()),

@@ -2,7 +2,8 @@
 
 log → decode → admit (people, consent, merges, recalls) → tag → keyed state (dedupe, signals) → writer
 
-Bytewax carries the items; each step is a function over a batch, so that a plain loop could replace it.
+Bytewax carries whole batches as items, and one part of a batch per shard, since each item costs it
+microseconds at every step; a step is a function over a batch, so that a plain loop could replace it.
 Names of steps are frozen: renaming a stateful step would reset its state. Nothing is kept in Bytewax's own
 recovery store, as the keyed state can be loaded from the graph and the position is committed with it.
 """
@@ -26,11 +27,11 @@ from dealgraph.stream.meter import Meter
 from dealgraph.stream.observation import settle_kind
 from dealgraph.stream.shard import Rules, Shard
 from dealgraph.stream.steps import (
+    Batch,
     Consented,
     Merged,
     Outcome,
     Passed,
-    Received,
     Tagged,
     TakenBack,
     poisoned,
@@ -57,15 +58,15 @@ class Parts(Struct, frozen=True):
     hot_actions: int
 
 
-def build(source: Source[Received | Passed], parts: Parts) -> Dataflow:
+def build(source: Source[Batch], parts: Parts) -> Dataflow:
     """Return the dataflow from `source` to the writer of `parts`."""
     names = [f"{number:03d}" for number in range(parts.shards)]
     aliases = parts.admission.aliases()
     flow = Dataflow("dealgraph")
     received = op.input("log", flow, source)
-    admitted = op.flat_map_batch("admit", received, lambda batch: _admit(parts, batch))
-    tagged = op.flat_map_batch("tag", admitted, lambda batch: _tag(parts, batch))
-    keyed = op.flat_map_batch("key", tagged, lambda batch: _key(names, batch))
+    admitted = op.map("admit", received, lambda batch: _admit(parts, batch))
+    tagged = op.map("tag", admitted, lambda batch: _tag(parts, batch))
+    keyed = op.flat_map("key", tagged, lambda batch: _key(names, batch))
 
     running: list[Shard] = []
 
@@ -77,7 +78,7 @@ def build(source: Source[Received | Passed], parts: Parts) -> Dataflow:
     return flow
 
 
-def _admit(parts: Parts, batch: Sequence[Received | Passed]) -> Iterable[Admitted]:
+def _admit(parts: Parts, batch: Batch) -> list[Admitted]:
     started = perf_counter()
     admitted: list[Admitted] = []
     for item in batch:
@@ -95,7 +96,7 @@ def _admit(parts: Parts, batch: Sequence[Received | Passed]) -> Iterable[Admitte
     return admitted
 
 
-def _tag(parts: Parts, batch: Sequence[Admitted]) -> Iterable[_Keyed]:
+def _tag(parts: Parts, batch: Sequence[Admitted]) -> list[_Keyed]:
     started = perf_counter()
     worded = [item for item in batch if type(item) is Consented and item.interaction.text]
     try:
@@ -111,7 +112,7 @@ def _tag(parts: Parts, batch: Sequence[Admitted]) -> Iterable[_Keyed]:
             _tag_one(parts.tagger, item) if type(item) is Consented else item for item in batch
         ]
     parts.meter.stage("tag", perf_counter() - started)
-    return tagged  # type: ignore[return-value]
+    return tagged
 
 
 def _utterance(item: Consented) -> Utterance:
@@ -145,9 +146,10 @@ def _tagged(tagger: Tagger, item: Consented, tags: Tags) -> Tagged:
     )
 
 
-def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, _Keyed]]:
+def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, list[_Keyed]]]:
+    """Split a batch by shard, each part in the order of the batch."""
     shards = len(names)
-    keyed: list[tuple[str, _Keyed]] = []
+    split: dict[int, list[_Keyed]] = {}
     for item in batch:
         if type(item) is Tagged:
             shard = shard_of(state_key(item.interaction), shards)
@@ -155,11 +157,15 @@ def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, _
             shard = shard_of(item.key, shards)
         else:
             shard = item.shard if type(item) is Merged else 0
-        keyed.append((names[shard], item))
-    return keyed
+        part = split.get(shard)
+        if part is None:
+            split[shard] = [item]
+        else:
+            part.append(item)
+    return [(names[shard], part) for shard, part in split.items()]
 
 
-class _ShardLogic(StatefulBatchLogic[_Keyed, Outcome, None]):
+class _ShardLogic(StatefulBatchLogic[list[_Keyed], list[Outcome], None]):
     """Runs a shard inside Bytewax; `running` holds all shards of the flow, to count their keys."""
 
     def __init__(
@@ -180,9 +186,10 @@ class _ShardLogic(StatefulBatchLogic[_Keyed, Outcome, None]):
         running.append(self._shard)
         self._meter = parts.meter
 
-    def on_batch(self, values: list[_Keyed]) -> tuple[Iterable[Outcome], bool]:
+    def on_batch(self, values: list[list[_Keyed]]) -> tuple[Iterable[list[Outcome]], bool]:
         started = perf_counter()
-        outcomes = [self._shard.take(value) for value in values]
+        take = self._shard.take
+        outcomes = [[take(part) for part in parts] for parts in values]
         self._meter.stage("signal", perf_counter() - started)
         self._meter.state_keys("signal", sum(len(shard) for shard in self._running))
         return outcomes, StatefulBatchLogic.RETAIN
@@ -191,15 +198,15 @@ class _ShardLogic(StatefulBatchLogic[_Keyed, Outcome, None]):
         return None
 
 
-class _WriterPartition(StatelessSinkPartition[tuple[str, Outcome]]):
+class _WriterPartition(StatelessSinkPartition[tuple[str, list[Outcome]]]):
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def write_batch(self, items: list[tuple[str, Outcome]]) -> None:
-        self._writer.write([outcome for _, outcome in items])
+    def write_batch(self, items: list[tuple[str, list[Outcome]]]) -> None:
+        self._writer.write([outcome for _, outcomes in items for outcome in outcomes])
 
 
-class _WriterSink(DynamicSink[tuple[str, Outcome]]):
+class _WriterSink(DynamicSink[tuple[str, list[Outcome]]]):
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 

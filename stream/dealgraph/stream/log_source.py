@@ -11,10 +11,10 @@ from dealgraph.stream import codec
 from dealgraph.stream.interaction import Rejected
 from dealgraph.stream.log import EventLog, Record, Topic
 from dealgraph.stream.meter import Meter
-from dealgraph.stream.steps import Passed, Place, Received
+from dealgraph.stream.steps import Batch, Passed, Place, Received
 
 
-class LogTail(StatefulSourcePartition[Received | Passed, None]):
+class LogTail(StatefulSourcePartition[Batch, None]):
     """Reads topic `interactions` after `position`, `batch` records at a time.
 
     `sequence` is the number of the first record read: numbers go on over several runs of one process.
@@ -43,8 +43,8 @@ class LogTail(StatefulSourcePartition[Received | Passed, None]):
         self._clock = clock
         self._meter = meter
 
-    def next_batch(self) -> Iterable[Received | Passed]:
-        """Return the next records, decoded; none when there are none yet."""
+    def next_batch(self) -> Iterable[Batch]:
+        """Return the next records, decoded, as one item; none when there are none yet."""
         if self._stop.is_set() or (self._until is not None and self._position >= self._until):
             raise StopIteration
         if self._log.end(Topic.INTERACTIONS) <= self._position:
@@ -60,7 +60,7 @@ class LogTail(StatefulSourcePartition[Received | Passed, None]):
         self._sequence += len(records)
         self._meter.stage("parse", perf_counter() - started)
         self._measure(records[-1], received)
-        return received
+        return [received]
 
     def next_awake(self) -> datetime | None:
         """Return None: called at once after a full batch, after a millisecond otherwise."""
@@ -81,7 +81,7 @@ class LogTail(StatefulSourcePartition[Received | Passed, None]):
             self._meter.processed(source, lag, event_at)
 
 
-class LogSource(FixedPartitionedSource[Received | Passed, None]):
+class LogSource(FixedPartitionedSource[Batch, None]):
     """The log as a source of Bytewax: one partition, which is the tail of the log."""
 
     def __init__(self, tail: LogTail) -> None:

@@ -81,7 +81,7 @@ class OpportunityState:
         self._detectors = detectors
         self._aliases = aliases
         self._entries: list[Entry] = []
-        self._keys: list[_Key] = []
+        self._newest = _NEVER
         self._stages: list[tuple[int, str, str]] = []
         self._recalled: set[str] = set()
         self._running: dict[tuple[str, str], _Running] = {}
@@ -95,20 +95,20 @@ class OpportunityState:
     def knows(self, observed: Observed) -> bool:
         """Say whether this very action was added before."""
         key = (observed.at, observed.id)
-        at = bisect_left(self._keys, key)
-        return at < len(self._keys) and self._keys[at] == key
+        if key > self._newest:
+            return False
+        at = bisect_left(self._entries, key, key=_place)
+        return at < len(self._entries) and _place(self._entries[at]) == key
 
     def add(self, entry: Entry, *, recalled: bool) -> list[Change]:
         """Add an action that is not known yet and return what it changes."""
         observed = entry.observed
         key = (observed.at, observed.id)
-        if not self._keys or key > self._keys[-1]:
-            self._keys.append(key)
+        if key > self._newest:
+            self._newest = key
             self._entries.append(entry)
         else:
-            index = bisect_left(self._keys, key)
-            self._keys.insert(index, key)
-            self._entries.insert(index, entry)
+            self._entries.insert(bisect_left(self._entries, key, key=_place), entry)
         if recalled:
             self._recalled.add(observed.id)
             return []
@@ -151,7 +151,7 @@ class OpportunityState:
 
     def _change_stage(self, observed: Observed) -> list[Change]:
         insort(self._stages, (observed.at, observed.id, observed.stage))
-        return [] if self._keys[-1] == (observed.at, observed.id) else self.replay()
+        return [] if self._newest == (observed.at, observed.id) else self.replay()
 
     def _detect(self, key: _Key, entry: Entry) -> list[Change]:
         changes: list[Change] = []
@@ -233,6 +233,10 @@ class OpportunityState:
         if person == observed.person and stage == observed.stage:
             return observed
         return replace(observed, person=person, stage=stage)
+
+
+def _place(entry: Entry) -> _Key:
+    return (entry.observed.at, entry.observed.id)
 
 
 def _difference(

@@ -19,7 +19,7 @@ from dealgraph.stream.interaction import Interaction, InteractionKind, Merge, Sp
 from dealgraph.stream.steps import Outcome
 
 _OBSERVED: Final = frozenset({ActionKind.STAGE_CHANGE, ActionKind.FIELD_CHANGE})
-_KNOWN_LIMIT: Final = 200_000
+_KNOWN_LIMIT: Final = 20_000
 
 _Around = tuple[str, str, str, str, str, NodeRef | None, tuple[NodeRef, ...]]
 

@@ -4,6 +4,7 @@ Each record of the log becomes one or more parts; the writer at the end waits fo
 and writes records in the order of the log. `sequence` counts the records of one run from 0.
 """
 
+from collections.abc import Sequence
 from zlib import crc32
 
 from msgspec import Struct
@@ -91,6 +92,10 @@ class Passed(Struct, frozen=True, gc=False):
 
     place: Place
     rejected: Rejected | None = None
+
+
+Batch = Sequence[Received | Passed]
+"""Consecutive records of the log, as they enter the flow."""
 
 
 class Outcome(Struct, frozen=True, gc=False):
