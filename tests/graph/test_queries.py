@@ -124,3 +124,14 @@ def test_the_edges_of_a_neighborhood_are_all_that_fit_between_its_nodes(
         if (query.edge_kinds is None or edge.kind in query.edge_kinds)
         and holds_within(edge, query.since, query.before)
     ]
+
+
+def test_a_neighbourhood_without_room_for_all_edges_of_an_action_begins_at_it(
+    world: GraphStore,
+) -> None:
+    action = next(node.ref for node in world.scan_nodes() if node.ref.kind is NodeKind.EMOTION)
+    for kind in (NodeKind.ACTION, NodeKind.EMOTION):
+        start = NodeRef(kind, action.id)
+        around = neighborhood(world, start, NeighborhoodQuery(hops=1, node_limit=1))
+        assert around is not None
+        assert [node.ref for node in around.nodes] == [start]

@@ -77,11 +77,9 @@ def neighborhood(
 
     SAME_AS is followed at no cost, so a person is met under all ids, whatever `edge_kinds` says.
     """
-    node = store.node(ref, query.as_of)
-    if node is None:
-        return None
     walk = _Walk(store, query)
-    walk.start(node)
+    if not walk.start(ref):
+        return None
     for _ in range(query.hops):
         if not walk.step():
             break
@@ -142,12 +140,13 @@ class _Walk:
         self._explored: set[NodeRef] = set()
         self._truncated = False
 
-    def start(self, node: Node) -> None:
-        """Begin at a node, under all its ids."""
-        self._shown[node.ref] = node
-        self._met.add(node.ref)
-        self._frontier = [node.ref]
+    def start(self, ref: NodeRef) -> bool:
+        """Begin at a node, under all its ids; return whether it is known."""
+        self._shown |= self._load([ref])
+        self._met.update(self._shown)
+        self._frontier = list(self._shown)
         self._frontier += self._meet(self._other_ids(self._frontier))
+        return bool(self._shown)
 
     def step(self) -> bool:
         """Go one hop further; return whether there is anything left to go to."""
@@ -203,9 +202,7 @@ class _Walk:
 
     def _load(self, refs: Sequence[NodeRef]) -> dict[NodeRef, Node]:
         """Load nodes; actions whole, since they also tell their edges."""
-        found = self._store.nodes(
-            [ref for ref in refs if ref.kind not in _MANY], self._query.as_of
-        )
+        found = self._store.nodes([ref for ref in refs if ref.kind not in _MANY], self._query.as_of)
         ids = {ref.id for ref in refs if ref.kind in _MANY} - self._actions.keys()
         if ids:
             self._actions |= self._store.actions(sorted(ids), self._query.as_of)
