@@ -98,18 +98,19 @@ def _admit(parts: Parts, batch: Batch) -> list[Admitted]:
 
 def _tag(parts: Parts, batch: Sequence[Admitted]) -> list[_Keyed]:
     started = perf_counter()
-    worded = [item for item in batch if type(item) is Consented and item.interaction.text]
+    worded = [item for item in batch if isinstance(item, Consented) and item.interaction.text]
+    tagged: list[_Keyed]
     try:
         found = iter(parts.tagger.tag_all([_utterance(item) for item in worded]))
         tagged = [
             _tagged(parts.tagger, item, next(found) if item.interaction.text else _WORDLESS)
-            if type(item) is Consented
+            if isinstance(item, Consented)
             else item
             for item in batch
         ]
     except Exception:  # one of them is poison: find out which
         tagged = [
-            _tag_one(parts.tagger, item) if type(item) is Consented else item for item in batch
+            _tag_one(parts.tagger, item) if isinstance(item, Consented) else item for item in batch
         ]
     parts.meter.stage("tag", perf_counter() - started)
     return tagged
