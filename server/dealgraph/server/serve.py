@@ -8,6 +8,7 @@ signal ends the process at once; what was acknowledged is durable either way.
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import sys
@@ -167,6 +168,7 @@ async def serve(
     data directory stays open: whoever opened it closes it.
     """
     server = Server(embedded, settings, metrics, clock)
+    gc.freeze()  # what is loaded by now stays: no collection need look at it again
     with _quick_switching(settings.server.switch_interval_seconds), _signals(server, say):
         addresses = await server.start()
         logs.event("ready")
