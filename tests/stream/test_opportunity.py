@@ -18,7 +18,7 @@ from dealgraph.graph.model import (
     Topic,
     topic_set,
 )
-from dealgraph.stream.opportunity import Change, Entry, OpportunityState, bind
+from dealgraph.stream.opportunity import Change, OpportunityState, bind
 from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
 
 PRICE = topic_set(Topic.PRICE)
@@ -75,51 +75,47 @@ class EveryThirdWatch:
 
 def priced(
     number: int, at: int, *, session: str = "s1", person: str = "c:1", topics: int = PRICE
-) -> Entry:
+) -> Observed:
     """Return an action about price; `number` names it."""
-    return Entry(
-        Observed(
-            f"{number:032x}",
-            at,
-            session,
-            person,
-            Side.CUSTOMER,
-            Channel.CHAT,
-            ActionKind.PRICE_TALK,
-            1.0,
-            topics,
-            1000,
-            0.0,
-            0.0,
-            0.0,
-            Role.UNKNOWN,
-            "",
-        ),
+    return Observed(
+        f"{number:032x}",
+        at,
+        session,
+        person,
+        Side.CUSTOMER,
+        Channel.CHAT,
+        ActionKind.PRICE_TALK,
+        1.0,
+        topics,
+        1000,
+        0.0,
+        0.0,
+        0.0,
+        Role.UNKNOWN,
+        "",
         "r:1",
     )
 
 
-def staged(number: int, at: int, stage: str) -> Entry:
+def staged(number: int, at: int, stage: str) -> Observed:
     """Return a change to `stage`."""
-    observed = priced(number, at, topics=0).observed
-    return Entry(
-        Observed(
-            observed.id,
-            at,
-            "",
-            "",
-            Side.SYSTEM,
-            Channel.CRM,
-            ActionKind.STAGE_CHANGE,
-            1.0,
-            0,
-            0,
-            0.0,
-            0.0,
-            0.0,
-            Role.UNKNOWN,
-            stage,
-        ),
+    observed = priced(number, at, topics=0)
+    return Observed(
+        observed.id,
+        at,
+        "",
+        "",
+        Side.SYSTEM,
+        Channel.CRM,
+        ActionKind.STAGE_CHANGE,
+        1.0,
+        0,
+        0,
+        0.0,
+        0.0,
+        0.0,
+        Role.UNKNOWN,
+        stage,
         "r:1",
     )
 
@@ -143,15 +139,15 @@ def believe(belief: Belief, changes: Sequence[Change]) -> None:
             belief[name] = change.episode
 
 
-def run(entries: Sequence[Entry], recalled: frozenset[str] = frozenset()) -> Belief:
-    """Feed entries in the order given and return what is believed at the end."""
+def run(actions: Sequence[Observed], recalled: frozenset[str] = frozenset()) -> Belief:
+    """Feed actions in the order given and return what is believed at the end."""
     state = OpportunityState(bind(DETECTORS), {"c:2": "c:1"})
     belief: Belief = {}
-    for entry in entries:
-        assert not state.knows(entry.observed)
-        believe(belief, state.add(entry, recalled=False))
-    for action in sorted(recalled):
-        believe(belief, state.recall(action))
+    for action in actions:
+        assert not state.knows(action)
+        believe(belief, state.add(action, recalled=False))
+    for taken_back in sorted(recalled):
+        believe(belief, state.recall(taken_back))
     return belief
 
 
@@ -167,7 +163,7 @@ actions = st.lists(
 )
 
 
-def entries_of(drawn: Sequence[tuple[int, str, str, bool, str]]) -> list[Entry]:
+def actions_of(drawn: Sequence[tuple[int, str, str, bool, str]]) -> list[Observed]:
     """Return the drawn actions and stage changes, each with an id of its own."""
     return [
         staged(number, at, stage)
@@ -177,9 +173,9 @@ def entries_of(drawn: Sequence[tuple[int, str, str, bool, str]]) -> list[Entry]:
     ]
 
 
-def in_order(entries: Sequence[Entry]) -> list[Entry]:
-    """Return entries by event time."""
-    return sorted(entries, key=lambda entry: (entry.observed.at, entry.observed.id))
+def in_order(actions: Sequence[Observed]) -> list[Observed]:
+    """Return actions by event time."""
+    return sorted(actions, key=lambda action: (action.at, action.id))
 
 
 @given(actions, st.randoms(use_true_random=False))
@@ -187,10 +183,10 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 def test_any_order_of_arrival_gives_the_same_signals(
     drawn: list[tuple[int, str, str, bool, str]], random: Random
 ) -> None:
-    entries = entries_of(drawn)
-    shuffled = list(entries)
+    actions = actions_of(drawn)
+    shuffled = list(actions)
     random.shuffle(shuffled)
-    assert run(shuffled) == run(in_order(entries))
+    assert run(shuffled) == run(in_order(actions))
 
 
 @given(actions, st.sets(st.integers(0, 29)))
@@ -198,25 +194,25 @@ def test_any_order_of_arrival_gives_the_same_signals(
 def test_a_recalled_action_counts_as_if_it_had_never_been(
     drawn: list[tuple[int, str, str, bool, str]], taken_back: set[int]
 ) -> None:
-    entries = entries_of(drawn)
+    actions = actions_of(drawn)
     ids = frozenset(f"{number:032x}" for number in taken_back)
-    kept = [entry for entry in entries if entry.observed.id not in ids]
-    assert run(entries, ids) == run(in_order(kept))
+    kept = [action for action in actions if action.id not in ids]
+    assert run(actions, ids) == run(in_order(kept))
 
 
 @given(actions)
 def test_people_found_to_be_one_later_count_as_one_from_the_start(
     drawn: list[tuple[int, str, str, bool, str]],
 ) -> None:
-    entries = in_order(entries_of(drawn))
+    actions = in_order(actions_of(drawn))
     aliases: dict[str, str] = {}
     state = OpportunityState(bind(DETECTORS), aliases)
     belief: Belief = {}
-    for entry in entries:
-        believe(belief, state.add(entry, recalled=False))
+    for action in actions:
+        believe(belief, state.add(action, recalled=False))
     aliases["c:2"] = "c:1"
     believe(belief, state.replay())
-    assert belief == run(entries)
+    assert belief == run(actions)
 
 
 def test_an_action_in_order_is_not_replayed() -> None:
@@ -253,5 +249,5 @@ def test_an_action_that_was_recalled_before_it_came_is_never_seen() -> None:
 def test_the_same_action_is_known_again() -> None:
     state = OpportunityState(bind(DETECTORS), {})
     state.add(priced(1, 1), recalled=False)
-    assert state.knows(priced(1, 1).observed)
-    assert not state.knows(priced(2, 1).observed)
+    assert state.knows(priced(1, 1))
+    assert not state.knows(priced(2, 1))

@@ -11,7 +11,6 @@ from dealgraph.stream.interaction import (
     StageChange,
     action_id,
 )
-from dealgraph.stream.opportunity import Entry
 from dealgraph.stream.signals.detector import Observed
 from dealgraph.stream.steps import Tagged
 from dealgraph.stream.tagging.tags import Tags
@@ -90,31 +89,29 @@ def action_of(tagged: Tagged) -> Action:
     )
 
 
-def entry_of(action: Action) -> Entry:
-    """Return an action as the keyed state holds it: the same for a live one and a loaded one."""
+def observed_of(action: Action) -> Observed:
+    """Return an action as detectors see it: the same for a live one and a loaded one."""
     emotion = action.emotion or _NO_EMOTION
     stage = action.attributes.get("stage", "") if action.kind is ActionKind.STAGE_CHANGE else ""
     exposure = action.duration_ms
     if not exposure and action.text:
         exposure = len(action.text) * _MS_PER_CHARACTER.get(action.language, 65)
-    return Entry(
-        Observed(
-            action.id,
-            action.at,
-            action.session,
-            action.actor.id if action.actor is not None else "",
-            action.side,
-            action.channel,
-            action.kind,
-            action.confidence,
-            action.topics,
-            exposure,
-            emotion.valence,
-            emotion.arousal,
-            emotion.confidence,
-            action.role,
-            stage,
-        ),
+    return Observed(
+        action.id,
+        action.at,
+        action.session,
+        action.actor.id if action.actor is not None else "",
+        action.side,
+        action.channel,
+        action.kind,
+        action.confidence,
+        action.topics,
+        exposure,
+        emotion.valence,
+        emotion.arousal,
+        emotion.confidence,
+        action.role,
+        stage,
         action.rep,
     )
 

@@ -21,13 +21,6 @@ _Name = tuple[SignalKind, int]
 _NEVER: Final[_Key] = (-(1 << 62), "")
 
 
-class Entry(Struct, frozen=True, gc=False):
-    """An action with what alerts need besides: the rep who can act."""
-
-    observed: Observed
-    rep: str
-
-
 class Bound(Struct, frozen=True):
     """A detector with its answers read once: they are asked for with every action."""
 
@@ -80,7 +73,7 @@ class OpportunityState:
     def __init__(self, detectors: Sequence[Bound], aliases: Mapping[str, str]) -> None:
         self._detectors = detectors
         self._aliases = aliases
-        self._entries: list[Entry] = []
+        self._actions: list[Observed] = []
         self._newest = _NEVER
         self._stages: list[tuple[int, str, str]] = []
         self._recalled: set[str] = set()
@@ -90,25 +83,24 @@ class OpportunityState:
         self.last_sequence = -1
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._actions)
 
     def knows(self, observed: Observed) -> bool:
         """Say whether this very action was added before."""
-        key = (observed.at, observed.id)
+        key = _place(observed)
         if key > self._newest:
             return False
-        at = bisect_left(self._entries, key, key=_place)
-        return at < len(self._entries) and _place(self._entries[at]) == key
+        at = bisect_left(self._actions, key, key=_place)
+        return at < len(self._actions) and _place(self._actions[at]) == key
 
-    def add(self, entry: Entry, *, recalled: bool) -> list[Change]:
+    def add(self, observed: Observed, *, recalled: bool) -> list[Change]:
         """Add an action that is not known yet and return what it changes."""
-        observed = entry.observed
-        key = (observed.at, observed.id)
+        key = _place(observed)
         if key > self._newest:
             self._newest = key
-            self._entries.append(entry)
+            self._actions.append(observed)
         else:
-            self._entries.insert(bisect_left(self._entries, key, key=_place), entry)
+            self._actions.insert(bisect_left(self._actions, key, key=_place), observed)
         if recalled:
             self._recalled.add(observed.id)
             return []
@@ -116,16 +108,14 @@ class OpportunityState:
             return self._change_stage(observed)
         if observed.kind is ActionKind.RECALL:
             return []
-        return self._detect(key, entry)
+        return self._detect(key, observed)
 
     def recall(self, action: str) -> list[Change]:
         """Take an action back and return what that changes."""
         if action in self._recalled:
             return []
         self._recalled.add(action)
-        known = next(
-            (entry.observed for entry in self._entries if entry.observed.id == action), None
-        )
+        known = next((seen for seen in self._actions if seen.id == action), None)
         if known is None:
             return []
         if known.kind is ActionKind.STAGE_CHANGE:
@@ -135,7 +125,7 @@ class OpportunityState:
 
     def involves(self, people: frozenset[str]) -> bool:
         """Say whether any of `people` acted here."""
-        return any(entry.observed.person in people for entry in self._entries)
+        return any(action.person in people for action in self._actions)
 
     def replay(self, touching: Observed | None = None) -> list[Change]:
         """Replay the detectors, all or those that see an action `touching`; return what changed."""
@@ -151,11 +141,10 @@ class OpportunityState:
 
     def _change_stage(self, observed: Observed) -> list[Change]:
         insort(self._stages, (observed.at, observed.id, observed.stage))
-        return [] if self._newest == (observed.at, observed.id) else self.replay()
+        return [] if self._newest == _place(observed) else self.replay()
 
-    def _detect(self, key: _Key, entry: Entry) -> list[Change]:
+    def _detect(self, key: _Key, observed: Observed) -> list[Change]:
         changes: list[Change] = []
-        observed = entry.observed
         seen: Observed | None = None
         for bound in self._detectors:
             if bound.needs and not bound.needs & observed.topics:
@@ -175,7 +164,7 @@ class OpportunityState:
                 seen = self._as_seen(observed)
             episode = running.watch.observe(seen)
             if episode is not None:
-                changes.append(self._note(bound.detector, session, running, episode, entry.rep))
+                changes.append(self._note(bound.detector, session, running, episode, observed.rep))
         return changes
 
     def _note(
@@ -197,11 +186,11 @@ class OpportunityState:
         running.watch = detector.watch()
         running.told = {}
         running.last = _NEVER
-        for entry in self._scope(bound.needs, session):
-            running.last = (entry.observed.at, entry.observed.id)
-            episode = running.watch.observe(self._as_seen(entry.observed))
+        for action in self._scope(bound.needs, session):
+            running.last = _place(action)
+            episode = running.watch.observe(self._as_seen(action))
             if episode is not None:
-                running.told[(episode.kind, episode.number)] = _Told(episode, entry.rep)
+                running.told[(episode.kind, episode.number)] = _Told(episode, action.rep)
         changes: list[Change] = []
         for name, now in running.told.items():
             changes += _difference(detector, session, told.get(name), now)
@@ -212,16 +201,15 @@ class OpportunityState:
                 changes.append(Change(detector, session, retracted, episode, severity, gone.rep))
         return changes
 
-    def _scope(self, needs: int, session: str) -> Iterator[Entry]:
-        for entry in self._entries:
-            observed = entry.observed
+    def _scope(self, needs: int, session: str) -> Iterator[Observed]:
+        for observed in self._actions:
             if observed.kind is ActionKind.RECALL or observed.kind is ActionKind.STAGE_CHANGE:
                 continue
             if session and observed.session != session:
                 continue
             if (needs and not needs & observed.topics) or observed.id in self._recalled:
                 continue
-            yield entry
+            yield observed
 
     def _as_seen(self, observed: Observed) -> Observed:
         """Return the action with the person after merges and with the stage of that time."""
@@ -235,8 +223,8 @@ class OpportunityState:
         return replace(observed, person=person, stage=stage)
 
 
-def _place(entry: Entry) -> _Key:
-    return (entry.observed.at, entry.observed.id)
+def _place(action: Observed) -> _Key:
+    return (action.at, action.id)
 
 
 def _difference(

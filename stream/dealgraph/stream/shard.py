@@ -26,7 +26,7 @@ from dealgraph.graph.model import (
 from dealgraph.graph.storage import StorageError
 from dealgraph.graph.store import EdgeQuery, GraphStore, TimelineQuery
 from dealgraph.stream.alerts import Alert, alert_for
-from dealgraph.stream.observation import action_of, entry_of
+from dealgraph.stream.observation import action_of, observed_of
 from dealgraph.stream.opportunity import Change, OpportunityState, bind
 from dealgraph.stream.signals.detector import Detector
 from dealgraph.stream.steps import (
@@ -119,14 +119,14 @@ class Shard:
         if len(key) == 2:
             return Outcome(place, interaction, action)
         state = self._state(key, place.sequence)
-        entry = entry_of(action)
-        if state.knows(entry.observed):
+        observed = observed_of(action)
+        if state.knows(observed):
             return Outcome(place)
         if interaction.customer and interaction.customer != state.customer:
             state.customer = min(interaction.customer, state.customer or interaction.customer)
         state.recorded_at = max(state.recorded_at, action.recorded_at)
         self._held += 1
-        changes = state.add(entry, recalled=tagged.recalled_at != OPEN)
+        changes = state.add(observed, recalled=tagged.recalled_at != OPEN)
         if not changes:
             return Outcome(place, interaction, action)
         signals, alerts = self._told(place, key, state, changes, tagged.id)
@@ -211,7 +211,7 @@ class Shard:
         if state is None:
             state = OpportunityState(self._detectors, self._aliases)
             for action in self._load(key):
-                state.add(entry_of(action), recalled=action.recalled_at != OPEN)
+                state.add(observed_of(action), recalled=action.recalled_at != OPEN)
                 known_at = max(action.recorded_at, action.recall_recorded_at)
                 state.recorded_at = max(state.recorded_at, known_at)
             if len(state):

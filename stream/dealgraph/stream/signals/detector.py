@@ -25,7 +25,7 @@ class Observed(Struct, frozen=True, gc=False):
 
     `person` is the person behind the actor after merges ("" when unknown). `exposure_ms` is the
     observed talk: the duration, or an estimate from the length of the text. `valence` and `arousal` are 0
-    with `emotion_confidence` 0 when no emotion was inferred.
+    with `emotion_confidence` 0 when no emotion was inferred. `rep` is who can act upon what is found.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Observed(Struct, frozen=True, gc=False):
     emotion_confidence: float
     role: Role
     stage: str
+    rep: str = ""
 
 
 class Episode(Struct, frozen=True):
