@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from dealgraph.graph.model import ActionKind, Channel, Role, Side
 from dealgraph.stream.interaction import (
     NOBODY,
+    ClockCorrection,
     ConsentChange,
     Detail,
     Entity,
@@ -99,6 +100,16 @@ class RecallRow(Struct, frozen=True, omit_defaults=True):
     part: _Part = 0
 
 
+class ClockRow(Struct, frozen=True, omit_defaults=True):
+    """A correction of the clock of a source."""
+
+    source: str
+    offset_ms: _Whole
+    margin_ms: _Whole = 0
+    pairs: _Whole = 0
+    reference: str = ""
+
+
 class Row(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An interaction as a row; the fields mean what those of the contract mean."""
 
@@ -129,6 +140,7 @@ class Row(Struct, frozen=True, omit_defaults=True, kw_only=True):
     recall: RecallRow | None = None
     merge: PairRow | None = None
     split: PairRow | None = None
+    clock: ClockRow | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(Row)
@@ -176,6 +188,7 @@ def to_row(i: Interaction) -> Row:
         recall=RecallRow(detail.native_id, detail.part) if isinstance(detail, Recall) else None,
         merge=_pair_row(detail) if isinstance(detail, Merge) else None,
         split=_pair_row(detail) if isinstance(detail, Split) else None,
+        clock=_clock_row(detail) if isinstance(detail, ClockCorrection) else None,
     )
 
 
@@ -202,6 +215,10 @@ def _pair_row(pair: Merge | Split) -> PairRow:
     confidence = pair.confidence if isinstance(pair, Merge) else 0.0
     names = _SIDES[pair.side], _ENTITIES[pair.entity]
     return PairRow(pair.native_id, pair.other_native_id, *names, confidence, pair.rule)
+
+
+def _clock_row(clock: ClockCorrection) -> ClockRow:
+    return ClockRow(clock.source, clock.offset_ms, clock.margin_ms, clock.pairs, clock.reference)
 
 
 _BY_NAME: Final[Mapping[type[IntEnum], Mapping[str, IntEnum]]] = {
@@ -273,4 +290,8 @@ def _detail(row: Row) -> Detail | None:
         if row.merge is None:
             return Split(*ids, side, entity, pair.rule)
         return Merge(*ids, side, entity, pair.confidence, pair.rule)
+    if (clock := row.clock) is not None:
+        return ClockCorrection(
+            clock.source, clock.offset_ms, clock.margin_ms, clock.pairs, clock.reference
+        )
     return None

@@ -74,7 +74,7 @@ def _started_at(
 def _list_sources(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
         for name, source in connectors().items():
-            click.echo(f"{name:<12}{source.summary}")
+            click.echo(f"{name:<16} {source.summary}")
         context.exit(0)
 
 
