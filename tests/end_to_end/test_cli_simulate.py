@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import dealgraph
+from tests.support.processes import serving
 
 SCENARIO = """
 name: handful
@@ -48,6 +49,23 @@ def test_the_stream_comes_in_and_what_is_left_out_is_what_the_world_left_out(
     assert len({line.split("rep:")[1].split()[0] for line in refused}) == 1
     assert "dead letter: TRUNCATED" in done.stdout
     assert "duplicates" in done.stdout
+
+
+def test_it_goes_into_a_running_server_as_into_a_directory(world: Path, tmp_path: Path) -> None:
+    scenario = world.parent / "handful.yaml"
+    with serving(tmp_path / "data") as server:
+        done = dealgraph(
+            *("simulate", "--scenario", scenario, "--seed", "4", "--target", server.listen)
+        )
+    assert done.returncode == 0, done.stderr
+    imported = dealgraph(
+        *("import", "interactions", world / "stream.jsonl", "--data", tmp_path / "other"),
+        *("--settings", world / "settings.toml"),
+    )
+    told = [line for line in imported.stdout.splitlines() if "accepted" in line or "read  " in line]
+    assert len(told) == 2
+    for line in told:
+        assert line.split() in [shown.split() for shown in done.stdout.splitlines()]
 
 
 def test_an_unknown_scenario_is_told_with_those_that_exist() -> None:

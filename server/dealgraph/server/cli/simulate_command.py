@@ -22,6 +22,7 @@ from dealgraph.stream.connectors.connector import Parsed
 from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.interaction_rows import encode_row
 from dealgraph.stream.world.event import Event
+from dealgraph.stream.world.people import competitors
 from dealgraph.stream.world.scenario import Scenario, load_scenario, shipped, shipped_scenario
 from dealgraph.stream.world.truth import encode
 from dealgraph.stream.world.world import World
@@ -29,6 +30,7 @@ from dealgraph.stream.world.world import World
 STREAM: Final = "stream.jsonl"
 TRUTH: Final = "truth-{}.jsonl"
 MANIFEST: Final = "manifest.json"
+SETTINGS: Final = "settings.toml"
 
 _HELP: Final = """
 Simulate reps, customers and deals: who says what to whom, when, and why. What is true of them is written
@@ -46,6 +48,7 @@ The same scenario and seed give the same bytes, always.
   truth-meeting.jsonl     meetings with a planted hint
   truth-rep.jsonl         reps, their habits, and who opted out
   manifest.json           scenario, seed, numbers of rows, digest of the stream
+  settings.toml           the competitors' names, for `import --settings` and `serve --settings`
 --target HOST:PORT publishes the stream to a running server, --read N prints conversations to read.
 """
 
@@ -123,6 +126,8 @@ def write(scenario: Scenario, seed: int, folder: Path, bar: Progress) -> Manifes
     )
     encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     (folder / MANIFEST).write_bytes(encoded + b"\n")
+    rivals = msgspec.json.encode(competitors()).decode()
+    (folder / SETTINGS).write_text(f"[tagging]\ncompetitors = {rivals}\n", encoding="utf-8")
     return manifest
 
 
@@ -155,7 +160,8 @@ def _progress() -> Progress:
         ("read some of what is said", "dealgraph simulate --scenario small --read 5"),
         (
             "and bring it in",
-            "dealgraph import interactions ./world/stream.jsonl --data ./mydata",
+            "dealgraph import interactions ./world/stream.jsonl --settings ./world/settings.toml "
+            "--data ./mydata",
         ),
         (
             "put a running server under load",

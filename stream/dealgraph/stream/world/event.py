@@ -44,6 +44,8 @@ class Writer:
         self._deal = deal
         self._kind, self._channel, self._source = _KINDS[register]
         self._two_ids = register is Register.CHAT
+        if self._two_ids:
+            self._source = deal.customer.chat
         self._unit = unit
         self._session = session
         self._prefix = f"{deal.key}/{unit}/"

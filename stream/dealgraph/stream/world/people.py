@@ -24,6 +24,7 @@ PAPER: Final = frozenset({Role.LEGAL, Role.PROCUREMENT, Role.INFOSEC})
 
 _ALWAYS: Final = (Role.CHAMPION, Role.TECH_LEAD, Role.ECONOMIC_BUYER, Role.LEGAL, Role.PROCUREMENT)
 _SOMETIMES: Final = (Role.USER, Role.ENGINEER, Role.USER, Role.INFOSEC, Role.EXECUTIVE, Role.USER)
+_DINGTALK_SHARE: Final = 0.25
 SEGMENTS: Final = ("small", "middle", "large")
 _SIZES: Final = {"small": (1, 2), "middle": (2, 4), "large": (4, 6)}
 SEGMENT_FACTOR: Final = {"small": 0.75, "middle": 1.0, "large": 1.3}
@@ -62,12 +63,13 @@ class Rep(Struct, frozen=True):
 
 
 class Customer(Struct, frozen=True):
-    """A customer: its segment and committee."""
+    """A customer: its segment and committee, and the source `chat` in which it writes."""
 
     id: str
     name: str
     segment: str
     language: str
+    chat: str
     contacts: tuple[Contact, ...]
 
 
@@ -132,6 +134,9 @@ def make_customer(
     low, high = _SIZES[segment]
     more = [role for role in needed if role not in _ALWAYS]
     roles = (*_ALWAYS, *more, *draws.some(_SOMETIMES, draws.whole(low, high)))
+    # Drawn apart, so that which chat it is changes nothing else.
+    dingtalk = language == "zh" and Draws(seed, "chat", key).chance(_DINGTALK_SHARE)
+    chat = "dingtalk" if dingtalk else "wecom"
     taken: set[str] = set()
     contacts = []
     for seat, role in enumerate(roles):
@@ -143,7 +148,7 @@ def make_customer(
         two = draws.chance(two_ids)
         weight = draws.between(0.35, 0.65)
         contacts.append(
-            Contact(name, role, weight, mail, f"wecom:wm-{key}-{seat}" if two else mail)
+            Contact(name, role, weight, mail, f"{chat}:wm-{key}-{seat}" if two else mail)
         )
     company = draws.one(names(language).companies)
-    return Customer(f"acct-{key}", company, segment, language, tuple(contacts))
+    return Customer(f"acct-{key}", company, segment, language, chat, tuple(contacts))
