@@ -19,7 +19,7 @@ from dealgraph.server.cli.terminal import count, moment
 _COLUMNS: Final = 3
 _WEEK_MS: Final = 7 * 86_400_000
 _MOST_SHOWN: Final = 40
-_NEWS: Final = frozenset({SignalState.RAISED, SignalState.RETRACTED, SignalState.REVISED})
+_NEWS: Final = frozenset({SignalState.RAISED, SignalState.RETRACTED})
 _PLAIN: Final = {
     NodeKind.OPPORTUNITY: "deals",
     NodeKind.CONTACT: "contacts",

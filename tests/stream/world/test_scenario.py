@@ -8,6 +8,7 @@ from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.world.scenario import (
     Hint,
     Plant,
+    Recording,
     Scenario,
     load_scenario,
     shipped,
@@ -35,6 +36,14 @@ def test_the_example_holds_every_key_with_its_default() -> None:
     assert example == plain
 
 
+def test_diligent_reps_change_who_records_and_not_how_much() -> None:
+    recording = Recording(conversations=0.37, diligent_reps=0.3)
+    shares = [recording.of_rep((number + 0.5) / 1000) for number in range(1000)]
+    assert sum(shares) / 1000 == pytest.approx(0.37)
+    assert shares[0] == 0.9
+    assert min(shares) > 0.1
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -44,6 +53,7 @@ def test_the_example_holds_every_key_with_its_default() -> None:
         ("name: x\npaths: {P18: 0.1}\n", "no path 'P18'"),
         ("name: x\npaths: {P1: 0.6, P2: 0.6}\n", r"add up to 1.2; at most 1"),
         ("name: x\nreps: 0\n", "above 0"),
+        ("name: x\nrecording: {conversations: 0.2, diligent_reps: 0.5}\n", "alone record more"),
     ],
 )
 def test_a_wrong_scenario_is_refused_with_its_reason(tmp_path: Path, text: str, words: str) -> None:

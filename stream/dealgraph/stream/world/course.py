@@ -28,6 +28,8 @@ from dealgraph.stream.world.scenario import Plant, Scenario
 WON: Final = "won"
 LOST: Final = "lost"
 
+_FITTED: Final = 3
+"""So many stages at most are pressed into the delay; a way with more is late by itself."""
 _NULL_REACH: Final = 1.7
 """Clean legal delays stay within this many spreads: beyond 2 they would be the signal itself."""
 _LEGAL_PLANTS: Final = (
@@ -138,7 +140,8 @@ def _fit_legal(
     delay = sinh(asinh(usual.legal_delay_days) + usual.legal_spread * z)
     due = time.after(time.moment(base + proposal) + round(delay * DAY_MS), 0)
     wanted = time.worked(due) - base - proposal
-    if 0.3 < wanted / (legal - proposal) < 8.0:
+    between = sum(proposal <= episode.start < legal for episode in episodes)
+    if between <= _FITTED or wanted > (legal - proposal) / 2:
         warp(episodes, proposal, legal, wanted)
 
 
