@@ -1,5 +1,6 @@
 """What one sees while the demo runs: alerts as they arrive, and below them the graph that grows."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -13,12 +14,12 @@ from rich.text import Text
 from dealgraph.api.v1 import alert_pb2
 from dealgraph.graph.model import EdgeKind, NodeKind, SignalState
 from dealgraph.graph.store import Counts
-from dealgraph.server.cli.alert_words import Quote, label, render_alert, title
+from dealgraph.server.cli.alert_words import Quote, is_withdrawn, label, render_alert, title
 from dealgraph.server.cli.terminal import count, moment
 
 _COLUMNS: Final = 3
 _WEEK_MS: Final = 7 * 86_400_000
-_MOST_SHOWN: Final = 40
+_MOST_SHOWN: Final = 5
 _NEWS: Final = frozenset({SignalState.RAISED, SignalState.RETRACTED})
 _PLAIN: Final = {
     NodeKind.OPPORTUNITY: "deals",
@@ -39,7 +40,7 @@ class DemoView:
         self._done = 0
         self._at = 0
         self._week = 0
-        self._shown = 0
+        self._shown: Counter[tuple[int, bool]] = Counter()
         self._alerts = 0
         self._live: Live | None = None
 
@@ -71,10 +72,16 @@ class DemoView:
             self._out.print(f"{moment(at)}  {said}", markup=False)
 
     def alert(self, alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> None:
-        """Show an alert that arrived: what is new whole, as long as there is room, else a line."""
+        """Show an alert that arrived: what is new whole, a few of each kind, then in a line.
+
+        Updates and revisions are only counted: the summary has each signal as it stands at the end.
+        """
         self._alerts += 1
-        if SignalState(alert.state) in _NEWS and self._shown < _MOST_SHOWN:
-            self._shown += 1
+        if SignalState(alert.state) not in _NEWS:
+            return
+        kind = alert.kind, is_withdrawn(alert)
+        self._shown[kind] += 1
+        if self._shown[kind] <= _MOST_SHOWN:
             self._out.print(render_alert(alert, quotes), "")
         else:
             where = alert.customer_id or alert.opportunity_id
