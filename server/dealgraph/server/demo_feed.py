@@ -13,7 +13,7 @@ from dealgraph.stream.world.scenario import Scenario, shipped_scenario
 from dealgraph.stream.world.world import World
 
 SCENARIO: Final = "quarter"
-SEED: Final = 13
+SEED: Final = 5
 COMPETITORS: Final = competitors()
 """Names that the sample tenant would put into the setting `tagging.competitors`."""
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dealgraph.api.v1 import alert_pb2
-from dealgraph.graph.model import EdgeKind, NodeKind, SignalState
+from dealgraph.graph.model import EdgeKind, NodeKind, Severity, SignalState
 from dealgraph.graph.store import Counts
 from dealgraph.server.cli.alert_words import Quote, is_withdrawn, label, render_alert, title
 from dealgraph.server.cli.terminal import count, moment
@@ -72,7 +72,7 @@ class DemoView:
             self._out.print(f"{moment(at)}  {said}", markup=False)
 
     def alert(self, alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> None:
-        """Show an alert that arrived: what is new whole, a few of each kind, then in a line.
+        """Show an alert that arrived: what is new whole, a few of each kind, then the severe in a line.
 
         Updates and revisions are only counted: the summary has each signal as it stands at the end.
         """
@@ -83,7 +83,7 @@ class DemoView:
         self._shown[kind] += 1
         if self._shown[kind] <= _MOST_SHOWN:
             self._out.print(render_alert(alert, quotes), "")
-        else:
+        elif Severity(alert.severity) is not Severity.INFO:
             where = alert.customer_id or alert.opportunity_id
             self._out.print(f"{label(alert):<10}{title(alert)}  {where}", style="dim", markup=False)
 
