@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealgraph.graph.model import ActionKind, Emotion, Side, Topic, topic_set, topics_of
-from dealgraph.stream.tagging.lexicon import Cues, Lexicon, Topics
+from dealgraph.stream.tagging.lexicon import Cues, Lexicon, Topics, shipped_lexicons
 from dealgraph.stream.tagging.lexicon_tagger import MAX_READ, LexiconTagger, load_default_tagger
 from dealgraph.stream.tagging.tags import Tags
 
@@ -199,3 +199,40 @@ def test_any_text_has_tags_within_their_ranges_and_always_the_same(text: str) ->
             assert -1.0 <= tags.emotion.valence <= 1.0
             assert 0.0 <= tags.emotion.arousal <= 1.0
             assert 0.0 < tags.emotion.confidence <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Nothing happens there, which is fine.", ActionKind.STATEMENT),
+        ("Well, how do you store files", ActionKind.QUESTION),
+        ("我们还没想好什么日子。", ActionKind.STATEMENT),
+        ("你们怎么存文件", ActionKind.QUESTION),
+    ],
+)
+def test_a_question_word_asks_nothing_in_a_text_that_ends_in_a_full_stop(
+    text: str, kind: ActionKind
+) -> None:
+    assert tag(text).kind is kind
+
+
+def test_only_a_rep_over_promises_and_not_when_it_is_denied() -> None:
+    text = "I can guarantee you it never fails."
+    assert Topic.OVER_PROMISE in topics_of(tag(text, Side.REP).topics)
+    assert Topic.OVER_PROMISE not in topics_of(tag(text, Side.CUSTOMER).topics)
+    assert Topic.OVER_PROMISE not in topics_of(tag("我们不打包票", Side.REP).topics)
+    assert tag("我们打包票", Side.REP).kind is ActionKind.COMMITMENT
+
+
+def test_a_tenant_adds_words_and_takes_some_away() -> None:
+    own = Lexicon(language="en", topics=Topics(price=("zorkmids",)), remove=("ballpark",))
+    tenant = LexiconTagger((*shipped_lexicons(), own))
+    assert Topic.PRICE in topics_of(tag("a few zorkmids", tagger=tenant).topics)
+    assert Topic.PRICE in topics_of(tag("in the ballpark").topics)
+    assert Topic.PRICE not in topics_of(tag("in the ballpark", tagger=tenant).topics)
+
+
+def test_words_inside_the_name_of_a_product_do_not_count() -> None:
+    seller = LexiconTagger(shipped_lexicons(), products=("Price Pilot",))
+    assert tag("Price Pilot looks good", tagger=seller).topics == 0
+    assert Topic.PRICE in topics_of(tag("the price of Price Pilot", tagger=seller).topics)
