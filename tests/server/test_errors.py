@@ -117,3 +117,14 @@ def test_bytes_that_are_no_message_are_an_invalid_argument(tmp_path: Path, metho
             list(call(iter([b"\xff\xff\xff"]), timeout=TIMEOUT))
     assert error.value.code() is Code.INVALID_ARGUMENT
     assert reason_at_client(error.value) == "MALFORMED_REQUEST"
+
+
+def test_a_method_that_does_not_exist_is_unimplemented_with_a_reason(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as server:
+        call = server.channel.unary_unary("/dealgraph.api.v1.GraphService/GuessOutcome")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=TIMEOUT)
+    assert caught.value.code() is Code.UNIMPLEMENTED
+    assert reason_at_client(caught.value) == "UNKNOWN_METHOD"

@@ -101,6 +101,15 @@ def malformed() -> CallError:
     )
 
 
+def unimplemented() -> CallError:
+    """Return the error of a call to a method that no service of this version has."""
+    return CallError(
+        grpc.StatusCode.UNIMPLEMENTED,
+        "UNKNOWN_METHOD",
+        "This server has no such method. Server reflection lists those it has; a newer one may know it.",
+    )
+
+
 def not_found(kind: str, name: str) -> CallError:
     """Return the error of a request that names something which does not exist, or not for the caller."""
     return CallError(

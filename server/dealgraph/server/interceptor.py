@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from dealgraph.server import logs
-from dealgraph.server.errors import DETAILS_KEY, as_call_error, internal, malformed
+from dealgraph.server.errors import DETAILS_KEY, as_call_error, internal, malformed, unimplemented
 from dealgraph.server.metrics import Metrics
 
 _OURS: Final = "/dealgraph."
@@ -31,8 +31,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """Return the handler of a method, wrapped."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or not method.startswith(_OURS):
+        if not method.startswith(_OURS):
             return handler
+        if handler is None:
+            # Named by the client: a label with it could hold anything.
+            answer = self._streaming(_unknown_method, ("bidi_stream", "unknown", "unknown"))
+            return grpc.stream_stream_rpc_method_handler(answer)
         return self._wrapped(handler, method)
 
     def _wrapped(self, handler: Any, path: str) -> Any:
@@ -99,6 +103,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             await context.abort(known.code, known.message, ((DETAILS_KEY, details),))
         else:
             ended(grpc.StatusCode.OK)
+
+
+async def _unknown_method(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+    raise unimplemented()
+    yield  # makes it a stream
 
 
 class _Malformed:
