@@ -123,7 +123,7 @@ def test_a_method_that_does_not_exist_is_unimplemented_with_a_reason(
     tmp_path: Path,
 ) -> None:
     with serving(tmp_path) as server:
-        call = server.channel.unary_unary("/dealgraph.api.v1.GraphService/GuessOutcome")
+        call: Any = server.channel.unary_unary("/dealgraph.api.v1.GraphService/GuessOutcome")
         with pytest.raises(grpc.RpcError) as caught:
             call(b"", timeout=TIMEOUT)
     assert caught.value.code() is Code.UNIMPLEMENTED
