@@ -25,7 +25,7 @@ demo: $(VENV)/run.stamp ## Play a simulated quarter into an embedded dealgraph a
 	@$(BIN)/dealgraph demo
 
 test: $(VENV)/dev.stamp check ## Run every check and the quick test suite
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" -n auto --dist loadfile
 
 test-long: $(VENV)/dev.stamp ## Run the tests that take minutes: more crashes, more fuzzing
 	$(BIN)/python -m pytest -m long --timeout 3600
