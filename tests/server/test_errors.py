@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2
+from msgspec.structs import replace
 
 from dealgraph.api.v1 import graph_service_pb2, ingest_service_pb2
 from dealgraph.graph.schema import SchemaError
@@ -17,7 +18,7 @@ from dealgraph.graph.storage import (
     StorageLockedError,
 )
 from dealgraph.server.errors import as_call_error, reason_of
-from tests.support.server import TIMEOUT, RunningServer, detail_of, serving
+from tests.support.server import SETTINGS, TIMEOUT, RunningServer, detail_of, serving
 from tests.support.server import reason_of as reason_at_client
 
 CANARY = "Li Wei li@acme.example"
@@ -128,3 +129,13 @@ def test_a_method_that_does_not_exist_is_unimplemented_with_a_reason(
             call(b"", timeout=TIMEOUT)
     assert caught.value.code() is Code.UNIMPLEMENTED
     assert reason_at_client(caught.value) == "UNKNOWN_METHOD"
+
+
+def test_a_request_with_too_many_bytes_is_refused_with_a_reason(tmp_path: Path) -> None:
+    stated = replace(SETTINGS, server=replace(SETTINGS.server, max_message_bytes=1000))
+    ref = graph_service_pb2.NodeRef(kind=graph_service_pb2.NODE_KIND_CONTACT, id="c" * 1000)
+    with serving(tmp_path, stated) as server:
+        with pytest.raises(grpc.RpcError) as caught:
+            server.client.graph.GetNode(graph_service_pb2.GetNodeRequest(ref=ref))
+    assert caught.value.code() is Code.RESOURCE_EXHAUSTED
+    assert reason_at_client(caught.value) == "REQUEST_TOO_LARGE"

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-_FRESH: Final = 32_768
+_FRESH: Final = 65_536
 """Ids in the small table at which they move: it stays a few dozen pages, and moving takes some 25 ms."""
 
 NAMED: Final = """

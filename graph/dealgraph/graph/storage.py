@@ -15,7 +15,7 @@ from typing import Final
 
 from dealgraph.graph.checkpoints import Checkpoints
 
-_CACHE_KIB: Final = 64 * 1024
+_CACHE_KIB: Final = 128 * 1024
 _BUSY_MS: Final = 2000
 _IDLE_READERS: Final = 8
 

@@ -83,7 +83,7 @@ class Embedded:
     def _open(self, settings: Settings, clock: Clock, meter: Meter) -> None:
         # Looking for cycles every 700 values, among the states of all open deals, costs a tenth of
         # the time and stops everything for 50 ms now and then. There are hardly any cycles.
-        gc.set_threshold(20_000, 10, 20)
+        gc.set_threshold(50_000, 20, 100)
         self._resources.enter_context(_locked(self.directory))
         self.identity = _identity(self.directory, settings.tenant)
         self.tenant = self.identity.tenant

@@ -101,6 +101,16 @@ def malformed() -> CallError:
     )
 
 
+def too_large(most: int) -> CallError:
+    """Return the error of a request of more than `most` bytes."""
+    return CallError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "REQUEST_TOO_LARGE",
+        f"A request may have {most} bytes. Send fewer items in one.",
+        metadata={"max_bytes": str(most)},
+    )
+
+
 def unimplemented() -> CallError:
     """Return the error of a call to a method that no service of this version has."""
     return CallError(

@@ -11,17 +11,30 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from dealgraph.server import logs
-from dealgraph.server.errors import DETAILS_KEY, as_call_error, internal, malformed, unimplemented
+from dealgraph.server.errors import (
+    DETAILS_KEY,
+    CallError,
+    as_call_error,
+    internal,
+    malformed,
+    too_large,
+    unimplemented,
+)
 from dealgraph.server.metrics import Metrics
 
 _OURS: Final = "/dealgraph."
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of dealgraph's own services; health and reflection pass as they are."""
+    """Wraps the handlers of dealgraph's own services; health and reflection pass as they are.
 
-    def __init__(self, metrics: Metrics) -> None:
+    A message of more than `max_message_bytes` is refused. gRPC itself would do so without a reason, so its
+    own limit must be higher.
+    """
+
+    def __init__(self, metrics: Metrics, max_message_bytes: int) -> None:
         self._metrics = metrics
+        self._max_message_bytes = max_message_bytes
 
     async def intercept_service(
         self,
@@ -59,7 +72,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             kind = "client_stream" if handler.request_streaming else "unary"
             inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
             behaviour = self._single(inner, (kind, service, method))
-        read = _reading(handler.request_deserializer)
+        read = _reading(handler.request_deserializer, self._max_message_bytes)
         return make(behaviour, read, handler.response_serializer)
 
     def _single(self, inner: Any, call: tuple[str, str, str]) -> Any:
@@ -110,26 +123,31 @@ async def _unknown_method(_requests: Any, _context: Any) -> AsyncIterator[Any]:
     yield  # makes it a stream
 
 
-class _Malformed:
-    """Stands for bytes that are no message, until the call can be answered with an error."""
+class _Refused:
+    """Stands for bytes that cannot be taken, until the call can be answered with the error."""
+
+    def __init__(self, error: CallError) -> None:
+        self.error = error
 
 
-def _reading(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+def _reading(deserializer: Callable[[bytes], Any], most: int) -> Callable[[bytes], Any]:
     """Return a deserializer that never raises: gRPC would answer UNKNOWN and tell nobody why."""
 
     def read(raw: bytes) -> Any:
+        if len(raw) > most:
+            return _Refused(too_large(most))
         try:
             return deserializer(raw)
         except DecodeError:
-            return _Malformed()
+            return _Refused(malformed())
 
     return read
 
 
 def _sound(request: Any) -> Any:
-    """Return a request, or the stream of them; raise CallError where one is malformed."""
-    if isinstance(request, _Malformed):
-        raise malformed()
+    """Return a request, or the stream of them; raise CallError where one cannot be taken."""
+    if isinstance(request, _Refused):
+        raise request.error
     return _each_sound(request) if isinstance(request, AsyncIterable) else request
 
 

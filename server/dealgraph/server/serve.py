@@ -90,7 +90,8 @@ class Server:
         metrics = await self._open_metrics(stated.metrics)
         webhook = await self._open_webhook(self._settings.webhook.listen)
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(self._metrics)], options=_options(stated)
+            interceptors=[CallInterceptor(self._metrics, stated.max_message_bytes)],
+            options=_options(stated),
         )
         health = Health()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -220,7 +221,8 @@ def _quick_switching(seconds: float) -> Iterator[None]:
 
 def _options(stated: ServerSettings) -> list[tuple[str, int]]:
     return [
-        ("grpc.max_receive_message_length", stated.max_message_bytes),
+        # Refused by the interceptor, with a reason; gRPC's own limit only guards the memory.
+        ("grpc.max_receive_message_length", 2 * stated.max_message_bytes),
         ("grpc.max_send_message_length", stated.max_message_bytes),
         ("grpc.keepalive_time_ms", int(stated.keepalive_seconds * 1000)),
         ("grpc.keepalive_timeout_ms", int(stated.keepalive_timeout_seconds * 1000)),
