@@ -69,7 +69,7 @@ def test_the_summary_holds_every_kind_of_alert(summary: str, words: str) -> None
         "nothing of them is stored",
         "came twice and changed nothing",
         "the record is cut off. It is kept as a dead letter",
-        "that its author took back",
+        "that the author took back",
         "dealgraph serve --data",
         "dealgraph simulate --scenario small",
     ],

@@ -59,7 +59,7 @@ def _show_numbers(out: Console, recap: Recap) -> None:
     ]
     if recap.taken_back:
         lines.append(
-            f"{count(recap.taken_back, 'message')} that its author took back no longer counts."
+            f"Left out since then: {count(recap.taken_back, 'message')} that the author took back."
         )
     for line in lines:
         out.print(line, markup=False)
