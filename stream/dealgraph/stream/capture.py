@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from dealgraph.graph.model import Channel, Side
 from dealgraph.stream.clocks import EVENT_KEY
-from dealgraph.stream.interaction import Interaction, InteractionKind
+from dealgraph.stream.interaction import STATEMENTS, Interaction, InteractionKind
 
 TEAM: Final = "team"
 """Attribute that names the rep's team."""
@@ -24,16 +24,6 @@ TRACEABLE_BAR: Final = 0.815
 """The share of traceable interactions that is asked for."""
 
 _NEAR_MS: Final = 1_800_000
-_STATEMENTS: Final = frozenset(
-    {
-        InteractionKind.CONSENT,
-        InteractionKind.MERGE,
-        InteractionKind.SPLIT,
-        InteractionKind.CLOCK,
-        InteractionKind.RECALL,
-        InteractionKind.DELETE,
-    }
-)
 _LISTED: Final = frozenset(
     {
         InteractionKind.CALL,
@@ -116,7 +106,7 @@ class Capture:
     def add(self, interaction: Interaction, rep: str, *, in_graph: bool) -> None:
         """Take an interaction; `rep` is the node id of its rep, "" when none is named."""
         i = interaction
-        if i.kind in _STATEMENTS:
+        if i.kind in STATEMENTS:
             return
         work = _Work(
             i.source,

@@ -14,22 +14,12 @@ from msgspec import Struct, field
 from dealgraph.graph.model import NodeKind, NodeRef, Side
 from dealgraph.stream.channels import Check, Rules
 from dealgraph.stream.identity import person_ref
-from dealgraph.stream.interaction import Interaction, InteractionKind
+from dealgraph.stream.interaction import STATEMENTS, Interaction
 
 _DAY: Final = 86_400_000
 _FUTURE_MS: Final = 300_000
 _SHORT: Final = 12
 _KEPT_SOURCES: Final = 3
-_STATEMENTS: Final = frozenset(
-    {
-        InteractionKind.CONSENT,
-        InteractionKind.MERGE,
-        InteractionKind.SPLIT,
-        InteractionKind.CLOCK,
-        InteractionKind.RECALL,
-        InteractionKind.DELETE,
-    }
-)
 
 
 class _Finding(Struct, frozen=True):
@@ -64,7 +54,7 @@ class GoldenRecord:
 
     def add(self, i: Interaction) -> None:
         """Take an interaction that counts."""
-        if i.kind in _STATEMENTS:
+        if i.kind in STATEMENTS:
             return
         if i.opportunity:
             deal = self._deals[i.opportunity]
@@ -148,7 +138,7 @@ class ChannelQuality:
 
     def look(self, i: Interaction, now: int, *, counts: bool) -> None:
         """Check a record of a channel, whether it `counts` or is held."""
-        if i.kind in _STATEMENTS:
+        if i.kind in STATEMENTS:
             return
         golden, span = self.golden, self._rules.span_days * _DAY
         self._note(

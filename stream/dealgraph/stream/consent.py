@@ -23,6 +23,7 @@ from msgspec import Struct, field
 from dealgraph.graph.model import Channel, NodeKind, NodeRef, Side
 from dealgraph.stream.identity import Identities, person_id, person_ref
 from dealgraph.stream.interaction import (
+    STATEMENTS,
     ConsentChange,
     Interaction,
     InteractionKind,
@@ -41,17 +42,7 @@ EXPLANATIONS: Final = {
 }
 """What each refusal means, for people."""
 
-_WORDLESS: Final = frozenset(
-    {
-        InteractionKind.CONSENT,
-        InteractionKind.MERGE,
-        InteractionKind.SPLIT,
-        InteractionKind.CLOCK,
-        InteractionKind.RECALL,
-        InteractionKind.DELETE,
-        InteractionKind.STAGE_CHANGE,
-    }
-)
+_WORDLESS: Final = STATEMENTS | {InteractionKind.STAGE_CHANGE}
 _ALL: Final = frozenset(Purpose)
 _MOST_REMEMBERED: Final = 1 << 16
 

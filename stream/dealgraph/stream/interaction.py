@@ -39,6 +39,19 @@ class InteractionKind(IntEnum):
     CLOCK = 15
 
 
+STATEMENTS: Final = frozenset(
+    {
+        InteractionKind.CONSENT,
+        InteractionKind.MERGE,
+        InteractionKind.SPLIT,
+        InteractionKind.CLOCK,
+        InteractionKind.RECALL,
+        InteractionKind.DELETE,
+    }
+)
+"""Kinds that say something of people, records or clocks, and are no contact with a customer themselves."""
+
+
 class Purpose(IntEnum):
     """What consent is given for."""
 
