@@ -114,6 +114,7 @@ class Topic(IntEnum):
     NEXT_STEP = 8
     OWNERSHIP = 9
     OVER_PROMISE = 10
+    SENSITIVE = 11
 
 
 class SignalKind(IntEnum):

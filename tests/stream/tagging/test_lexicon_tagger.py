@@ -224,6 +224,44 @@ def test_only_a_rep_over_promises_and_not_when_it_is_denied() -> None:
     assert tag("我们打包票", Side.REP).kind is ActionKind.COMMITMENT
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If you personally need a little something, let's sort that privately.",
+        "About the kickback, let's keep that off email.",
+        "We could inflate the invoice and pass the difference your way.",
+        "返点的事咱们微信外谈",
+        "这事别留记录，差额回头给您",
+        "你们就是一帮骗子",
+    ],
+)
+def test_what_nobody_should_say_is_sensitive(text: str) -> None:
+    for side in (Side.REP, Side.CUSTOMER, Side.UNKNOWN):
+        assert Topic.SENSITIVE in topics_of(tag(text, side).topics)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We never pay kickbacks.",
+        "我们公司不给回扣",
+        '"kickback" is on the list of words that we look for.',
+        "合同里写了“回扣”两个字",
+        "The gym membership is my own.",
+        "我们把合同再看一遍。",
+    ],
+)
+def test_what_is_denied_quoted_or_harmless_is_not_sensitive(text: str) -> None:
+    assert Topic.SENSITIVE not in topics_of(tag(text, Side.REP).topics)
+
+
+def test_a_tenant_has_sensitive_words_of_its_own() -> None:
+    own = Lexicon(language="zh", topics=Topics(sensitive=("蓝鲸计划",)), remove=("骗子",))
+    tenant = LexiconTagger((*shipped_lexicons(), own))
+    assert Topic.SENSITIVE in topics_of(tag("蓝鲸计划先不要提", tagger=tenant).topics)
+    assert Topic.SENSITIVE not in topics_of(tag("都说是骗子", tagger=tenant).topics)
+
+
 def test_a_tenant_adds_words_and_takes_some_away() -> None:
     own = Lexicon(language="en", topics=Topics(price=("zorkmids",)), remove=("ballpark",))
     tenant = LexiconTagger((*shipped_lexicons(), own))

@@ -311,6 +311,8 @@ class _TopicEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Topic.ValueType
     """The customer speaks of the solution as its own: "our go-live"."""
     TOPIC_OVER_PROMISE: _Topic.ValueType  # 10
     """A rep promises what nobody can: "it will never go down, guaranteed"."""
+    TOPIC_SENSITIVE: _Topic.ValueType  # 11
+    """Words that nobody should use: bribes, payments past the books, rigged bids, insults."""
 
 class Topic(_Topic, metaclass=_TopicEnumTypeWrapper):
     """What an action is about; an action may have several topics."""
@@ -337,6 +339,8 @@ TOPIC_OWNERSHIP: Topic.ValueType  # 9
 """The customer speaks of the solution as its own: "our go-live"."""
 TOPIC_OVER_PROMISE: Topic.ValueType  # 10
 """A rep promises what nobody can: "it will never go down, guaranteed"."""
+TOPIC_SENSITIVE: Topic.ValueType  # 11
+"""Words that nobody should use: bribes, payments past the books, rigged bids, insults."""
 Global___Topic: _TypeAlias = Topic  # noqa: Y015
 
 class _Purpose:

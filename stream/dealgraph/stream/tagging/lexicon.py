@@ -76,6 +76,7 @@ class Topics(Struct, frozen=True, forbid_unknown_fields=True):
     next_step: tuple[str, ...] = ()
     ownership: tuple[str, ...] = ()
     over_promise: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
 
 
 class Lexicon(Struct, frozen=True, forbid_unknown_fields=True):

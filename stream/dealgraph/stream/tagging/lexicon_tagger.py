@@ -32,7 +32,7 @@ from dealgraph.stream.tagging.automaton import Entry, build_automaton, find, nor
 from dealgraph.stream.tagging.lexicon import Cue, Lexicon, shipped_lexicons
 from dealgraph.stream.tagging.tags import Tags, Utterance
 
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 """Raise it when the rules of this module change."""
 
 MAX_READ: Final = 20_000
@@ -50,6 +50,8 @@ _PRICE: Final = topic_set(Topic.PRICE)
 _LEGAL: Final = topic_set(Topic.LEGAL)
 _NEXT_STEP: Final = topic_set(Topic.NEXT_STEP)
 _OVER_PROMISE: Final = topic_set(Topic.OVER_PROMISE)
+_DENIABLE: Final = topic_set(Topic.OVER_PROMISE, Topic.SENSITIVE)
+"""Topics that a negation takes away: \"we pay no kickbacks\"."""
 
 # Plain integers: the flags of an enumeration cost a microsecond per operation.
 _QUESTION: Final = int(Cue.QUESTION)
@@ -210,10 +212,10 @@ def _gather(found: list[tuple[int, int, Entry]], spelt: str) -> tuple[int, int, 
             entry_cues &= ~_OPENING
         elif entry_cues & _QUESTION and spelt[start] <= "\x7f":
             told = False  # "I wonder", "could you tell me": asks whatever the stop
-        if negation >= 0 and (weight or entry_cues & _NEGATABLE or entry_topics & _OVER_PROMISE):
+        if negation >= 0 and (weight or entry_cues & _NEGATABLE or entry_topics & _DENIABLE):
             if _reaches(spelt, negation, start):
                 entry_cues &= ~_NEGATABLE
-                entry_topics &= ~_OVER_PROMISE
+                entry_topics &= ~_DENIABLE
                 weight *= -0.5
             negation = -1
         topics |= entry_topics
