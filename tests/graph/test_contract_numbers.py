@@ -22,6 +22,8 @@ from dealgraph.graph import model
         (model.SignalKind, alert_pb2.SignalKind),
         (model.SignalState, alert_pb2.SignalState),
         (model.Severity, alert_pb2.Severity),
+        (model.Level, alert_pb2.Level),
+        (model.Polarity, alert_pb2.Polarity),
     ],
 )
 def test_names_and_numbers_equal_those_of_the_contract(nouns: type[IntEnum], contract: Any) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dealgraph.graph.model import (
     ActionKind,
@@ -15,13 +16,22 @@ from dealgraph.graph.model import (
     Side,
     SignalKind,
     SignalState,
+    Stage,
     Topic,
     topic_set,
 )
 from dealgraph.stream.opportunity import Change, OpportunityState, bind
-from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+from dealgraph.stream.signals.detector import NOTHING, Detector, Episode, Observed, Scope, State
 
 PRICE = topic_set(Topic.PRICE)
+
+
+class Seen(State):
+    """The ids of the last three actions seen, their number, and the open episode."""
+
+    ids: list[str] = field(default_factory=list)
+    count: int = 0
+    open: Episode | None = None
 
 
 class EveryThird(Struct, frozen=True):
@@ -32,30 +42,28 @@ class EveryThird(Struct, frozen=True):
     rule: str = "T"
     version: str = "1"
 
-    def watch(self) -> "EveryThirdWatch":
-        return EveryThirdWatch()
+    def begin(self) -> Seen:
+        return Seen()
 
+    def observe(self, state: Seen, action: Observed) -> Sequence[Episode]:
+        if action.kind is ActionKind.STAGE_CHANGE:
+            return NOTHING
+        state.ids = [*state.ids, action.id][-3:]
+        state.count += 1
+        if state.open is not None:
+            state.open = None
+            return (self._episode(state, action, action.at),)
+        if state.count % 3:
+            return NOTHING
+        state.open = self._episode(state, action, None)
+        return (state.open,)
 
-class EveryThirdWatch:
-    def __init__(self) -> None:
-        self._seen: list[Observed] = []
-        self._open: Episode | None = None
+    def wake(self, state: Seen, at: int) -> Sequence[Episode]:
+        return NOTHING
 
-    def observe(self, action: Observed) -> Episode | None:
-        self._seen.append(action)
-        if self._open is not None:
-            ended = self._episode(action, action.at)
-            self._open = None
-            return ended
-        if len(self._seen) % 3:
-            return None
-        self._open = self._episode(action, None)
-        return self._open
-
-    def _episode(self, action: Observed, cleared_at: int | None) -> Episode:
-        evidence = tuple(seen.id for seen in self._seen[-3:])
-        number = (len(self._seen) - 1) // 3 if cleared_at is None else (len(self._seen) - 2) // 3
-        where = f"{action.person} at {action.stage or 'no stage'}"
+    def _episode(self, state: Seen, action: Observed, cleared_at: int | None) -> Episode:
+        number = (state.count - 1) // 3 if cleared_at is None else (state.count - 2) // 3
+        where = f"{action.person} at {action.stage.name}"
         return Episode(
             SignalKind.PRICE_SENSITIVITY,
             number,
@@ -63,12 +71,12 @@ class EveryThirdWatch:
             action.at,
             action.at,
             cleared_at,
-            float(len(self._seen)),
+            float(state.count),
             3.0,
             0.0,
             1.0,
             0,
-            evidence,
+            tuple(state.ids),
             where,
         )
 
@@ -92,12 +100,12 @@ def priced(
         0.0,
         0.0,
         Role.UNKNOWN,
-        "",
+        Stage.UNKNOWN,
         "r:1",
     )
 
 
-def staged(number: int, at: int, stage: str) -> Observed:
+def staged(number: int, at: int, stage: Stage) -> Observed:
     """Return a change to `stage`."""
     observed = priced(number, at, topics=0)
     return Observed(
@@ -120,7 +128,7 @@ def staged(number: int, at: int, stage: str) -> Observed:
     )
 
 
-DETECTORS: Sequence[Detector] = (
+DETECTORS: Sequence[Detector[Any]] = (
     EveryThird(Scope.SESSION, rule="T1"),
     EveryThird(Scope.OPPORTUNITY, rule="T2"),
 )
@@ -157,13 +165,13 @@ actions = st.lists(
         st.sampled_from(["s1", "s2"]),
         st.sampled_from(["c:1", "c:2", "c:3"]),
         st.booleans(),
-        st.sampled_from(["", "", "", "DISCOVERY", "PROPOSAL"]),
+        st.sampled_from([*[Stage.UNKNOWN] * 3, Stage.DISCOVERY, Stage.PROPOSAL]),
     ),
     max_size=30,
 )
 
 
-def actions_of(drawn: Sequence[tuple[int, str, str, bool, str]]) -> list[Observed]:
+def actions_of(drawn: Sequence[tuple[int, str, str, bool, Stage]]) -> list[Observed]:
     """Return the drawn actions and stage changes, each with an id of its own."""
     return [
         staged(number, at, stage)
@@ -181,7 +189,7 @@ def in_order(actions: Sequence[Observed]) -> list[Observed]:
 @given(actions, st.randoms(use_true_random=False))
 @settings(max_examples=150)
 def test_any_order_of_arrival_gives_the_same_signals(
-    drawn: list[tuple[int, str, str, bool, str]], random: Random
+    drawn: list[tuple[int, str, str, bool, Stage]], random: Random
 ) -> None:
     actions = actions_of(drawn)
     shuffled = list(actions)
@@ -192,7 +200,7 @@ def test_any_order_of_arrival_gives_the_same_signals(
 @given(actions, st.sets(st.integers(0, 29)))
 @settings(max_examples=150)
 def test_a_recalled_action_counts_as_if_it_had_never_been(
-    drawn: list[tuple[int, str, str, bool, str]], taken_back: set[int]
+    drawn: list[tuple[int, str, str, bool, Stage]], taken_back: set[int]
 ) -> None:
     actions = actions_of(drawn)
     ids = frozenset(f"{number:032x}" for number in taken_back)
@@ -202,7 +210,7 @@ def test_a_recalled_action_counts_as_if_it_had_never_been(
 
 @given(actions)
 def test_people_found_to_be_one_later_count_as_one_from_the_start(
-    drawn: list[tuple[int, str, str, bool, str]],
+    drawn: list[tuple[int, str, str, bool, Stage]],
 ) -> None:
     actions = in_order(actions_of(drawn))
     aliases: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from dealgraph.server.compose import Embedded
 from dealgraph.stream.log import Topic
 from dealgraph.stream.runner import Runner
 from dealgraph.stream.shard import Rules
-from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+from dealgraph.stream.signals.detector import NOTHING, Detector, Episode, Observed, Scope, State
 from dealgraph.stream.tagging.tags import Tagger, Tags, Utterance
 from tests.support.dealgraphs import NOW, opened
 from tests.support.interactions import message
@@ -43,19 +44,20 @@ class BrittleDetector(Struct, frozen=True):
     scope: Scope = Scope.SESSION
     topics: int = 0
 
-    def watch(self) -> "BrittleWatch":
-        return BrittleWatch()
+    def begin(self) -> State:
+        return State()
 
-
-class BrittleWatch:
-    def observe(self, action: Observed) -> Episode | None:
+    def observe(self, state: State, action: Observed) -> Sequence[Episode]:
         if action.kind is ActionKind.OBJECTION:
             raise ZeroDivisionError
-        return None
+        return NOTHING
+
+    def wake(self, state: State, at: int) -> Sequence[Episode]:
+        return NOTHING
 
 
 def run(
-    dealgraph: Embedded, *, tagger: Tagger | None = None, detector: Detector | None = None
+    dealgraph: Embedded, *, tagger: Tagger | None = None, detector: Detector[Any] | None = None
 ) -> None:
     """Run the dataflow of a dealgraph with another tagger or detector."""
     parts = dealgraph.runner.parts

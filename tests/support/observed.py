@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from dealgraph.graph.model import ActionKind, Channel, Role, Side, Topic, topic_set
+from dealgraph.graph.model import ActionKind, Channel, Role, Side, Stage, Topic, topic_set
 from dealgraph.stream.signals.detector import Observed
 
 START = 1_772_532_000_000
@@ -27,7 +27,8 @@ def observed(
     talk_ms: int = 10 * SECOND,
     valence: float = 0.0,
     emotion_confidence: float = 0.5,
-    stage: str = "",
+    stage: Stage = Stage.UNKNOWN,
+    role: Role = Role.UNKNOWN,
 ) -> Observed:
     """An action with id `number` in six digits, so that ids sort like numbers."""
     return Observed(
@@ -44,7 +45,7 @@ def observed(
         valence=valence,
         arousal=0.2,
         emotion_confidence=emotion_confidence if side is Side.CUSTOMER else 0.0,
-        role=Role.UNKNOWN,
+        role=role,
         stage=stage,
     )
 
@@ -72,7 +73,7 @@ def random_stream(gaps: Sequence[int], length: int, seed: int) -> list[Observed]
                 talk_ms=chance.choice([0, 2 * SECOND, 10 * SECOND, 40 * SECOND]),
                 valence=max(-1.0, min(1.0, mood + chance.uniform(-0.5, 0.5))),
                 emotion_confidence=chance.choice([0.0, 0.3, 0.8, 0.8]),
-                stage=chance.choice(["", "Discovery", "negotiation", "other"]),
+                stage=chance.choice([Stage.UNKNOWN, Stage.DISCOVERY, Stage.NEGOTIATION]),
             )
         )
     return stream

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Format of the file. It rises when a table changes, or a field of a value stored as a body."""
 
 SCHEMA: Final = """

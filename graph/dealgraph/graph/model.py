@@ -117,6 +117,23 @@ class Topic(IntEnum):
     SENSITIVE = 11
 
 
+class Stage(IntEnum):
+    """How far a deal is, in the order of the standard sequence; `stream.stages` reads names of a CRM."""
+
+    UNKNOWN = 0
+    CONTACT = 1
+    DISCOVERY = 2
+    QUALIFICATION = 3
+    DEMO = 4
+    VALIDATION = 5
+    PROPOSAL = 6
+    NEGOTIATION = 7
+    LEGAL = 8
+    WON = 9
+    LOST = 10
+    ONBOARDING = 11
+
+
 class SignalKind(IntEnum):
     """What a decision signal says."""
 
@@ -124,6 +141,15 @@ class SignalKind(IntEnum):
     PRICE_SENSITIVITY = 2
     DELIVERY_CONCERN_RECURRENCE = 3
     DELIVERY_COMMITMENT = 4
+    TECH_QUESTION_SURGE = 5
+    LEGAL_WINDOW_SHIFT = 6
+    STAKEHOLDER_BREADTH_SHIFT = 7
+    ECONOMIC_BUYER_SHIFT = 8
+    PRICE_EMOTION_DIVERGENCE = 9
+    RECIPROCITY_DRIFT = 10
+    UNANSWERED_QUESTION = 11
+    OVER_PROMISE = 12
+    SENSITIVE_TERM = 13
 
 
 class SignalState(IntEnum):
@@ -142,6 +168,23 @@ class Severity(IntEnum):
     INFO = 1
     WARNING = 2
     CRITICAL = 3
+
+
+class Level(IntEnum):
+    """Which of its two thresholds a signal crossed."""
+
+    RECORDED = 1
+    """Kept in the graph: for drill-down, and as a feature."""
+    PUSHED = 2
+    """Sure enough to tell people."""
+
+
+class Polarity(IntEnum):
+    """What a signal means for the deal."""
+
+    POSITIVE = 1
+    NEGATIVE = 2
+    NEUTRAL = 3
 
 
 class NodeRef(Struct, frozen=True, order=True, array_like=True, gc=False):
@@ -222,7 +265,9 @@ class DecisionSignal(Struct, frozen=True, array_like=True, gc=False):
     `episode` counts from 0 within (kind, scope). `session` is empty for signals of a whole
     opportunity. `evidence` holds at most ten action ids, in order of time. `statistic`,
     `threshold` and `baseline` are in the unit of the rule, `exposure_minutes` is the
-    observed customer talk, `window_ms` the length of the window (0: all of the scope).
+    observed customer talk, `window_ms` the length of the window (0: all of the scope). `form` tells
+    apart what one kind can say ("EARLY", "OVERDUE"); `cleared_at` is `OPEN` while it lasts.
+    `minimum_effect` is the least change that the rule can find here, in words of the rule's README.
     """
 
     id: str
@@ -246,6 +291,18 @@ class DecisionSignal(Struct, frozen=True, array_like=True, gc=False):
     evidence: tuple[str, ...]
     explanation: str
     suggestion: str
+    form: str = ""
+    polarity: Polarity = Polarity.NEUTRAL
+    level: Level = Level.PUSHED
+    raised_at: int = 0
+    cleared_at: int = OPEN
+    minimum_effect: float = 0.0
+
+    @property
+    def strength(self) -> float:
+        """How far the statistic is beyond its threshold, in [0, 1): x / (1 + x) with x their ratio."""
+        ratio = abs(self.statistic / self.threshold) if self.threshold else 0.0
+        return ratio / (1.0 + ratio)
 
 
 def topic_set(*topics: Topic) -> int:

@@ -47,6 +47,8 @@ class AlertMessages:
             status=_status(decision),
             dismiss_reason=decision.reason if decision is not None else "",
             resume_token=self._tokens.resume(entry.point),
+            form=signal.form,
+            polarity=int(signal.polarity),  # type: ignore[arg-type]
         )
 
     def heartbeat(self, point: ResumePoint, now: int) -> alert_service_pb2.Heartbeat:

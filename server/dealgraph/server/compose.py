@@ -104,8 +104,9 @@ class Embedded:
         self.tagger = open_tagger(settings.tagging)
         suggestions = load_suggestions()
 
-        def suggestion(kind: SignalKind, severity: Severity, state: SignalState) -> str:
-            return suggestions.text(kind, severity, settings.tagging.suggestion_language, state)
+        def suggestion(kind: SignalKind, severity: Severity, state: SignalState, form: str) -> str:
+            language = settings.tagging.suggestion_language
+            return suggestions.text(kind, severity, language, state, form)
 
         flow = settings.dataflow
         writer = Writer(self.graph, Logs(self.alerts, self.log), clock, meter, self._committed)

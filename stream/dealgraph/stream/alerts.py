@@ -4,7 +4,8 @@ import hashlib
 
 from msgspec import Struct
 
-from dealgraph.graph.model import DecisionSignal, Severity, SignalState
+from dealgraph.graph.model import DecisionSignal, Level, SignalState
+from dealgraph.stream.signals.detector import Episode
 
 
 class Alert(Struct, frozen=True):
@@ -14,18 +15,26 @@ class Alert(Struct, frozen=True):
     signal: DecisionSignal
 
 
-def alert_for(signal: DecisionSignal, previous: Severity | None, cause: str) -> Alert | None:
+def alert_for(signal: DecisionSignal, previous: Episode | None, cause: str) -> Alert | None:
     """Return the alert that a new version of a signal calls for, or None.
 
-    People hear of a signal when it begins, when it becomes more severe than `previous`, and when late
-    data revises or retracts it. `cause` is the id of the action that brought the change: with it the
-    id is the same whenever the same change is made again, and different for any other change.
+    People hear of a signal that crosses the threshold for that: when it does, when it becomes more severe
+    than `previous`, and when late data changes how severe it is or takes it away. `cause` is the id of
+    what brought the change: with it the id is the same whenever the same change is made again, and
+    different for any other change.
     """
-    grown = (
-        signal.state is SignalState.UPDATED and previous is not None and signal.severity > previous
-    )
-    told = {SignalState.RAISED, SignalState.REVISED, SignalState.RETRACTED}
-    if signal.state not in told and not grown:
+    was_told = previous is not None and previous.level is Level.PUSHED
+    if signal.state is SignalState.RETRACTED:
+        worth_telling = was_told
+    elif signal.level is not Level.PUSHED:
+        worth_telling = was_told and signal.state is SignalState.REVISED
+    elif previous is None or not was_told:
+        worth_telling = signal.state is not SignalState.CLEARED
+    elif signal.state is SignalState.REVISED:
+        worth_telling = signal.severity is not previous.severity
+    else:
+        worth_telling = signal.severity > previous.severity
+    if not worth_telling:
         return None
     raw = "\x1f".join((signal.rule, signal.id, signal.state.name, cause, *signal.evidence))
     return Alert(hashlib.sha256(raw.encode()).hexdigest()[:32], signal)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dealgraph.graph.model import Action, ActionKind, Emotion
+from dealgraph.graph.model import Action, ActionKind, Emotion, Stage
 from dealgraph.stream.interaction import (
     FieldChange,
     Interaction,
@@ -12,6 +12,7 @@ from dealgraph.stream.interaction import (
     action_id,
 )
 from dealgraph.stream.signals.detector import Observed
+from dealgraph.stream.stages import stage_of
 from dealgraph.stream.steps import Tagged
 from dealgraph.stream.tagging.tags import Tags
 
@@ -92,7 +93,9 @@ def action_of(tagged: Tagged) -> Action:
 def observed_of(action: Action) -> Observed:
     """Return an action as detectors see it: the same for a live one and a loaded one."""
     emotion = action.emotion or _NO_EMOTION
-    stage = action.attributes.get("stage", "") if action.kind is ActionKind.STAGE_CHANGE else ""
+    stage = Stage.UNKNOWN
+    if action.kind is ActionKind.STAGE_CHANGE:
+        stage = stage_of(action.attributes.get("stage", ""))
     exposure = action.duration_ms
     if not exposure and action.text:
         exposure = len(action.text) * _MS_PER_CHARACTER.get(action.language, 65)

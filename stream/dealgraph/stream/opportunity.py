@@ -8,29 +8,29 @@ at any time and loaded again.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dealgraph.graph.model import ActionKind, Severity, SignalKind, SignalState
-from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope, Watch
+from dealgraph.graph.model import ActionKind, SignalKind, SignalState, Stage
+from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope, State
 
 _Key = tuple[int, str]
-_Name = tuple[SignalKind, int]
+_Name = tuple[SignalKind, str, int]
 _NEVER: Final[_Key] = (-(1 << 62), "")
 
 
 class Bound(Struct, frozen=True):
     """A detector with its answers read once: they are asked for with every action."""
 
-    detector: Detector
+    detector: Detector[Any]
     rule: str
     needs: int
     by_session: bool
 
 
-def bind(detectors: Sequence[Detector]) -> tuple[Bound, ...]:
+def bind(detectors: Sequence[Detector[Any]]) -> tuple[Bound, ...]:
     """Return detectors as an `OpportunityState` takes them."""
     return tuple(
         Bound(detector, detector.rule, detector.topics, detector.scope is Scope.SESSION)
@@ -39,13 +39,13 @@ def bind(detectors: Sequence[Detector]) -> tuple[Bound, ...]:
 
 
 class Change(Struct, frozen=True):
-    """An episode of a detector changed. `before` is its severity until now, None when it is new."""
+    """An episode of a detector changed. `before` is what was told of it until now, None when it is new."""
 
-    detector: Detector
+    detector: Detector[Any]
     session: str
     state: SignalState
     episode: Episode
-    before: Severity | None
+    before: Episode | None
     rep: str
 
 
@@ -59,10 +59,10 @@ class _Told(Struct, frozen=True):
 class _Running:
     """One detector at work on one scope, with the episodes it has told of."""
 
-    __slots__ = ("last", "told", "watch")
+    __slots__ = ("last", "state", "told")
 
-    def __init__(self, watch: Watch) -> None:
-        self.watch = watch
+    def __init__(self, state: State) -> None:
+        self.state = state
         self.last = _NEVER
         self.told: dict[_Name, _Told] = {}
 
@@ -75,7 +75,7 @@ class OpportunityState:
         self._aliases = aliases
         self._actions: list[Observed] = []
         self._newest = _NEVER
-        self._stages: list[tuple[int, str, str]] = []
+        self._stages: list[tuple[int, str, Stage]] = []
         self._recalled: set[str] = set()
         self._running: dict[tuple[str, str], _Running] = {}
         self.customer = ""
@@ -154,7 +154,7 @@ class OpportunityState:
                 continue
             running = self._running.get((bound.rule, session))
             if running is None:
-                running = _Running(bound.detector.watch())
+                running = _Running(bound.detector.begin())
                 self._running[(bound.rule, session)] = running
             if key < running.last:
                 changes += self._replay(bound, session, running)
@@ -162,43 +162,41 @@ class OpportunityState:
             running.last = key
             if seen is None:
                 seen = self._as_seen(observed)
-            episode = running.watch.observe(seen)
-            if episode is not None:
+            for episode in bound.detector.observe(running.state, seen):
                 changes.append(self._note(bound.detector, session, running, episode, observed.rep))
         return changes
 
     def _note(
-        self, detector: Detector, session: str, running: _Running, episode: Episode, rep: str
+        self, detector: Detector[Any], session: str, running: _Running, episode: Episode, rep: str
     ) -> Change:
-        name = (episode.kind, episode.number)
+        name = (episode.kind, episode.form, episode.number)
         before = running.told.get(name)
         running.told[name] = _Told(episode, rep)
         if episode.cleared_at is not None:
             state = SignalState.CLEARED
         else:
             state = SignalState.RAISED if before is None else SignalState.UPDATED
-        severity = None if before is None else before.episode.severity
-        return Change(detector, session, state, episode, severity, rep)
+        told = None if before is None else before.episode
+        return Change(detector, session, state, episode, told, rep)
 
     def _replay(self, bound: Bound, session: str, running: _Running) -> list[Change]:
         """Run a detector anew over its scope and return what differs from what it told before."""
         told, detector = running.told, bound.detector
-        running.watch = detector.watch()
+        running.state = detector.begin()
         running.told = {}
         running.last = _NEVER
         for action in self._scope(bound.needs, session):
             running.last = _place(action)
-            episode = running.watch.observe(self._as_seen(action))
-            if episode is not None:
-                running.told[(episode.kind, episode.number)] = _Told(episode, action.rep)
+            for episode in detector.observe(running.state, self._as_seen(action)):
+                name = (episode.kind, episode.form, episode.number)
+                running.told[name] = _Told(episode, action.rep)
         changes: list[Change] = []
         for name, now in running.told.items():
             changes += _difference(detector, session, told.get(name), now)
         for name, gone in told.items():
             if name not in running.told:
-                episode, severity = gone.episode, gone.episode.severity
-                retracted = SignalState.RETRACTED
-                changes.append(Change(detector, session, retracted, episode, severity, gone.rep))
+                episode, retracted = gone.episode, SignalState.RETRACTED
+                changes.append(Change(detector, session, retracted, episode, episode, gone.rep))
         return changes
 
     def _scope(self, needs: int, session: str) -> Iterator[Observed]:
@@ -214,10 +212,10 @@ class OpportunityState:
     def _as_seen(self, observed: Observed) -> Observed:
         """Return the action with the person after merges and with the stage of that time."""
         person = self._aliases.get(observed.person, observed.person)
-        stage = ""
+        stage = Stage.UNKNOWN
         if self._stages:
-            index = bisect_right(self._stages, (observed.at, observed.id, "\uffff"))
-            stage = self._stages[index - 1][2] if index else ""
+            index = bisect_right(self._stages, (observed.at, observed.id, Stage.ONBOARDING))
+            stage = self._stages[index - 1][2] if index else Stage.UNKNOWN
         if person == observed.person and stage == observed.stage:
             return observed
         return replace(observed, person=person, stage=stage)
@@ -228,7 +226,7 @@ def _place(action: Observed) -> _Key:
 
 
 def _difference(
-    detector: Detector, session: str, before: _Told | None, after: _Told
+    detector: Detector[Any], session: str, before: _Told | None, after: _Told
 ) -> list[Change]:
     """Return the changes that lead from what was told before to what holds after a replay."""
     episode, rep = after.episode, after.rep
@@ -239,9 +237,8 @@ def _difference(
     if before is None:
         changes.append(Change(detector, session, SignalState.RAISED, episode, None, rep))
     elif not cleared:
-        severity = before.episode.severity
-        changes.append(Change(detector, session, SignalState.REVISED, episode, severity, rep))
+        changes.append(Change(detector, session, SignalState.REVISED, episode, before.episode, rep))
     if cleared:
-        severity = before.episode.severity if before else episode.severity
-        changes.append(Change(detector, session, SignalState.CLEARED, episode, severity, rep))
+        told = before.episode if before else episode
+        changes.append(Change(detector, session, SignalState.CLEARED, episode, told, rep))
     return changes

@@ -8,7 +8,7 @@ committed, and loaded again from their actions when the next one comes.
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -45,10 +45,10 @@ _PAGE: Final = 5000
 
 
 class Rules(Struct, frozen=True):
-    """What the keyed state applies: the detectors, and a suggestion per kind, severity and state."""
+    """What the keyed state applies: the detectors, and a suggestion per kind, severity, state and form."""
 
-    detectors: Sequence[Detector]
-    suggestion: Callable[[SignalKind, Severity, SignalState], str]
+    detectors: Sequence[Detector[Any]]
+    suggestion: Callable[[SignalKind, Severity, SignalState, str], str]
 
 
 class Shard:
@@ -181,7 +181,8 @@ class Shard:
         episode, detector = change.episode, change.detector
         opportunity = key[2:] if key.startswith("o:") else ""
         session = change.session or ("" if opportunity else key[2:])
-        raw = "\x1f".join((key, session, episode.kind.name, str(episode.number)))
+        name = (key, session, episode.kind.name, episode.form, str(episode.number))
+        raw = "\x1f".join(name)
         return DecisionSignal(
             id=hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:32],
             kind=episode.kind,
@@ -203,7 +204,15 @@ class Shard:
             window_ms=episode.window_ms,
             evidence=episode.evidence,
             explanation=episode.explanation,
-            suggestion=self._rules.suggestion(episode.kind, episode.severity, change.state),
+            suggestion=self._rules.suggestion(
+                episode.kind, episode.severity, change.state, episode.form
+            ),
+            form=episode.form,
+            polarity=episode.polarity,
+            level=episode.level,
+            raised_at=episode.raised_at,
+            cleared_at=episode.cleared_at or OPEN,
+            minimum_effect=episode.minimum_effect,
         )
 
     def _state(self, key: str, sequence: int) -> OpportunityState:

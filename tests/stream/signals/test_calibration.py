@@ -6,6 +6,7 @@ every 15 seconds.
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 from dealgraph.graph.model import Severity, Topic
 from dealgraph.stream.signals.detector import Detector, Episode, Observed
@@ -38,7 +39,7 @@ def on_price(chance: random.Random, number: int, changed: bool) -> Observed:
     return observed(number, START + number * STEP, *topics, valence=valence)
 
 
-def sessions(detector: Detector, speak: Speaker, *, change: bool) -> list[list[Episode]]:
+def sessions(detector: Detector[Any], speak: Speaker, *, change: bool) -> list[list[Episode]]:
     """What is found in each session, `change` planted in the middle or not at all."""
     found = []
     for seed in range(SESSIONS):
@@ -48,7 +49,7 @@ def sessions(detector: Detector, speak: Speaker, *, change: bool) -> list[list[E
     return found
 
 
-def share_of_false_alarms(detector: Detector, speak: Speaker, least: Severity) -> float:
+def share_of_false_alarms(detector: Detector[Any], speak: Speaker, least: Severity) -> float:
     alarmed = [
         any(episode.severity >= least for episode in found)
         for found in sessions(detector, speak, change=False)
@@ -56,7 +57,7 @@ def share_of_false_alarms(detector: Detector, speak: Speaker, least: Severity) -
     return sum(alarmed) / SESSIONS
 
 
-def delays(detector: Detector, speak: Speaker) -> list[float]:
+def delays(detector: Detector[Any], speak: Speaker) -> list[float]:
     """Minutes from the planted change to the first episode after it, for the sessions that have one."""
     change = START + CHANGE * STEP
     first = [

@@ -5,7 +5,7 @@ from math import exp, factorial
 import pytest
 from hypothesis import given, settings
 
-from dealgraph.graph.model import Severity, Side, Topic
+from dealgraph.graph.model import Severity, Side, Stage, Topic
 from dealgraph.stream.signals.competitor_rate import (
     CompetitorRate,
     CompetitorRateThresholds,
@@ -81,7 +81,9 @@ def test_the_critical_count_of_a_large_mean_is_near_that_of_the_normal_distribut
     assert critical_count(10_000.0, 0.01) == pytest.approx(10_233, abs=2)
 
 
-def burst(stage: str = "", side: Side = Side.CUSTOMER, count: int = 4) -> list[Observed]:
+def burst(
+    stage: Stage = Stage.UNKNOWN, side: Side = Side.CUSTOMER, count: int = 4
+) -> list[Observed]:
     """Two minutes of other talk, then `count` mentions, ten seconds each."""
     calm = [observed(n, START + n * 10 * SECOND, side=side) for n in range(12)]
     later = START + 2 * MINUTE
@@ -102,9 +104,13 @@ def test_a_burst_of_mentions_raises_at_the_third() -> None:
 
 @pytest.mark.parametrize(
     ("stage", "severity"),
-    [("Discovery", Severity.INFO), ("", Severity.WARNING), ("谈判", Severity.CRITICAL)],
+    [
+        (Stage.DISCOVERY, Severity.INFO),
+        (Stage.UNKNOWN, Severity.WARNING),
+        (Stage.NEGOTIATION, Severity.CRITICAL),
+    ],
 )
-def test_the_same_burst_matters_more_the_later_the_stage(stage: str, severity: Severity) -> None:
+def test_the_same_burst_matters_more_the_later_the_stage(stage: Stage, severity: Severity) -> None:
     assert run(DETECTOR, burst(stage, count=6))[-1][1].severity is severity
 
 

@@ -1,5 +1,7 @@
 """Every registered detector keeps the contract of detectors."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 from dealgraph.graph.model import Topic
 from dealgraph.stream.signals.detector import Detector, Observed
 from dealgraph.stream.signals.registry import detectors
+from dealgraph.stream.signals.replay import shows, wake_until
 from dealgraph.stream.signals.thresholds import load_thresholds
-from tests.support.conformance import busy_stream, check_episodes, run, size_of
+from tests.support.conformance import busy_stream, check_episodes, restored, run, store
 from tests.support.observed import DAY, HOUR, MINUTE, SECOND, START, observed, streams
 
 ALL = detectors(load_thresholds())
@@ -23,7 +26,7 @@ any_stream = st.one_of(streams(GAPS), streams(CALL_GAPS))
 @settings(max_examples=60, deadline=None)
 @given(stream=any_stream)
 def test_episodes_are_well_formed_and_their_evidence_was_seen(
-    detector: Detector, stream: list[Observed]
+    detector: Detector[Any], stream: list[Observed]
 ) -> None:
     check_episodes(stream, run(detector, stream))
 
@@ -32,7 +35,7 @@ def test_episodes_are_well_formed_and_their_evidence_was_seen(
 @settings(max_examples=30, deadline=None)
 @given(stream=any_stream, data=st.data())
 def test_a_replay_finds_what_was_found_live(
-    detector: Detector, stream: list[Observed], data: st.DataObject
+    detector: Detector[Any], stream: list[Observed], data: st.DataObject
 ) -> None:
     live = run(detector, stream)
     assert run(detector, stream) == live
@@ -42,30 +45,51 @@ def test_a_replay_finds_what_was_found_live(
 
 
 @every_detector
-def test_an_empty_stream_raises_nothing(detector: Detector) -> None:
+def test_an_empty_stream_raises_nothing(detector: Detector[Any]) -> None:
     assert run(detector, []) == []
 
 
 @every_detector
-def test_talk_about_other_things_raises_nothing(detector: Detector) -> None:
-    stream = [observed(n, START + n * 10 * SECOND, Topic.TECHNICAL) for n in range(500)]
-    watch = detector.watch()
-    assert [watch.observe(action) for action in stream] == [None] * 500
+def test_talk_about_other_things_raises_nothing(detector: Detector[Any]) -> None:
+    stream = [observed(n, START + n * 10 * SECOND, Topic.TIMELINE) for n in range(500)]
+    assert run(detector, stream) == []
 
 
 @every_detector
-def test_memory_is_bounded_however_much_happens(detector: Detector) -> None:
-    watch = detector.watch()
-    for action in busy_stream(100_000):
-        watch.observe(action)
-    assert size_of(watch) < 2_000_000
+@settings(max_examples=30, deadline=None)
+@given(stream=any_stream, data=st.data())
+def test_a_stored_state_goes_on_as_if_it_had_never_been_stored(
+    detector: Detector[Any], stream: list[Observed], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(stream)))
+    whole, stored = detector.begin(), detector.begin()
+    for number, action in enumerate(stream):
+        if number == cut:
+            stored = restored(detector, store(stored))
+        if not shows(detector, action):
+            continue
+        expected = [*wake_until(detector, whole, action.at), *detector.observe(whole, action)]
+        assert [
+            *wake_until(detector, stored, action.at),
+            *detector.observe(stored, action),
+        ] == expected
+    assert store(stored) == store(whole)
 
 
 @every_detector
-def test_two_watches_share_no_state(detector: Detector) -> None:
+def test_state_is_bounded_however_much_happens(detector: Detector[Any]) -> None:
+    state = detector.begin()
+    for action in busy_stream(20_000):
+        list(wake_until(detector, state, action.at))
+        detector.observe(state, action)
+    assert len(store(state)) < 50_000
+
+
+@every_detector
+def test_two_scopes_share_no_state(detector: Detector[Any]) -> None:
     stream = list(busy_stream(200))
-    alone = run(detector, stream)
-    first, second = detector.watch(), detector.watch()
-    both = [(first.observe(action), second.observe(action)) for action in stream]
-    assert [one for one, _ in both] == [other for _, other in both]
-    assert [one for one, _ in both if one is not None] == [episode for _, episode in alone]
+    first, second = detector.begin(), detector.begin()
+    for action in stream:
+        list(wake_until(detector, first, action.at))
+        list(wake_until(detector, second, action.at))
+        assert detector.observe(first, action) == detector.observe(second, action)

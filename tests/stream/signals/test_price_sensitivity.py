@@ -215,9 +215,10 @@ def test_overlapping_windows_widen_the_chart() -> None:
 
 
 def test_a_baseline_starts_at_its_prior_and_moves_to_what_it_sees() -> None:
-    baseline = Baseline(Prior(mean=0.1, spread=0.2, least_spread=0.05, weight=20.0))
+    prior = Prior(mean=0.1, spread=0.2, least_spread=0.05, weight=20.0)
+    baseline = Baseline.of(prior)
     assert (baseline.mean, baseline.spread) == (0.1, 0.2)
     for _ in range(2000):
-        baseline.add(0.5)
+        baseline = baseline.with_value(0.5, prior)
     assert baseline.mean == pytest.approx(0.5, abs=0.01)
     assert baseline.spread == 0.05

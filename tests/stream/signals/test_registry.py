@@ -1,6 +1,5 @@
 import pytest
 
-from dealgraph.graph.model import SignalKind
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.thresholds import ThresholdError, Thresholds, load_thresholds
 
@@ -10,8 +9,9 @@ def test_finds_the_detectors_of_all_modules_in_order_of_their_names() -> None:
     assert rules == ["R1", "S5-COMMITMENT", "S5", "R2"]
 
 
-def test_there_is_a_detector_for_each_kind_of_signal() -> None:
-    assert len(detectors(load_thresholds())) == len(SignalKind)
+def test_every_module_with_detectors_is_found() -> None:
+    rules = {detector.rule for detector in detectors(load_thresholds())}
+    assert rules >= {"R1", "R2", "S5", "S5-COMMITMENT"}
 
 
 def test_a_changed_threshold_changes_the_version_of_its_detector_alone() -> None:

@@ -63,6 +63,24 @@ class _SignalKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SignalKind
     """S5: the same delivery concern comes back unanswered."""
     SIGNAL_KIND_DELIVERY_COMMITMENT: _SignalKind.ValueType  # 4
     """S5, good form: the customer speaks of delivery as its own project."""
+    SIGNAL_KIND_TECH_QUESTION_SURGE: _SignalKind.ValueType  # 5
+    """S1: the customer's technical people ask more and more."""
+    SIGNAL_KIND_LEGAL_WINDOW_SHIFT: _SignalKind.ValueType  # 6
+    """S2: legal takes part earlier or later than in deals that are won, or not at all."""
+    SIGNAL_KIND_STAKEHOLDER_BREADTH_SHIFT: _SignalKind.ValueType  # 7
+    """S3: more or fewer people of the customer take part, or the champion is silent."""
+    SIGNAL_KIND_ECONOMIC_BUYER_SHIFT: _SignalKind.ValueType  # 8
+    """S4: people with power take part more or less, or never."""
+    SIGNAL_KIND_PRICE_EMOTION_DIVERGENCE: _SignalKind.ValueType  # 9
+    """S6: over several conversations price grows while the mood falls."""
+    SIGNAL_KIND_RECIPROCITY_DRIFT: _SignalKind.ValueType  # 10
+    """S7: the customer answers slower or faster than usual, or not at all."""
+    SIGNAL_KIND_UNANSWERED_QUESTION: _SignalKind.ValueType  # 11
+    """R3: the rep talks on while a question of the customer waits."""
+    SIGNAL_KIND_OVER_PROMISE: _SignalKind.ValueType  # 12
+    """R4: the rep promises more than is agreed."""
+    SIGNAL_KIND_SENSITIVE_TERM: _SignalKind.ValueType  # 13
+    """R5: a prohibited or sensitive subject came up."""
 
 class SignalKind(_SignalKind, metaclass=_SignalKindEnumTypeWrapper):
     """What a signal or alert says."""
@@ -77,6 +95,24 @@ SIGNAL_KIND_DELIVERY_CONCERN_RECURRENCE: SignalKind.ValueType  # 3
 """S5: the same delivery concern comes back unanswered."""
 SIGNAL_KIND_DELIVERY_COMMITMENT: SignalKind.ValueType  # 4
 """S5, good form: the customer speaks of delivery as its own project."""
+SIGNAL_KIND_TECH_QUESTION_SURGE: SignalKind.ValueType  # 5
+"""S1: the customer's technical people ask more and more."""
+SIGNAL_KIND_LEGAL_WINDOW_SHIFT: SignalKind.ValueType  # 6
+"""S2: legal takes part earlier or later than in deals that are won, or not at all."""
+SIGNAL_KIND_STAKEHOLDER_BREADTH_SHIFT: SignalKind.ValueType  # 7
+"""S3: more or fewer people of the customer take part, or the champion is silent."""
+SIGNAL_KIND_ECONOMIC_BUYER_SHIFT: SignalKind.ValueType  # 8
+"""S4: people with power take part more or less, or never."""
+SIGNAL_KIND_PRICE_EMOTION_DIVERGENCE: SignalKind.ValueType  # 9
+"""S6: over several conversations price grows while the mood falls."""
+SIGNAL_KIND_RECIPROCITY_DRIFT: SignalKind.ValueType  # 10
+"""S7: the customer answers slower or faster than usual, or not at all."""
+SIGNAL_KIND_UNANSWERED_QUESTION: SignalKind.ValueType  # 11
+"""R3: the rep talks on while a question of the customer waits."""
+SIGNAL_KIND_OVER_PROMISE: SignalKind.ValueType  # 12
+"""R4: the rep promises more than is agreed."""
+SIGNAL_KIND_SENSITIVE_TERM: SignalKind.ValueType  # 13
+"""R5: a prohibited or sensitive subject came up."""
 Global___SignalKind: _TypeAlias = SignalKind  # noqa: Y015
 
 class _SignalState:
@@ -114,6 +150,58 @@ SIGNAL_STATE_REVISED: SignalState.ValueType  # 4
 SIGNAL_STATE_RETRACTED: SignalState.ValueType  # 5
 """Late data took away what it rested on."""
 Global___SignalState: _TypeAlias = SignalState  # noqa: Y015
+
+class _Level:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Level.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LEVEL_UNSPECIFIED: _Level.ValueType  # 0
+    """Not stated."""
+    LEVEL_RECORDED: _Level.ValueType  # 1
+    """Kept for drill-down; people are not told."""
+    LEVEL_PUSHED: _Level.ValueType  # 2
+    """Sure enough to tell people."""
+
+class Level(_Level, metaclass=_LevelEnumTypeWrapper):
+    """Which of its two thresholds a signal crossed."""
+
+LEVEL_UNSPECIFIED: Level.ValueType  # 0
+"""Not stated."""
+LEVEL_RECORDED: Level.ValueType  # 1
+"""Kept for drill-down; people are not told."""
+LEVEL_PUSHED: Level.ValueType  # 2
+"""Sure enough to tell people."""
+Global___Level: _TypeAlias = Level  # noqa: Y015
+
+class _Polarity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PolarityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Polarity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POLARITY_UNSPECIFIED: _Polarity.ValueType  # 0
+    """Not stated."""
+    POLARITY_POSITIVE: _Polarity.ValueType  # 1
+    """Good for the deal."""
+    POLARITY_NEGATIVE: _Polarity.ValueType  # 2
+    """Bad for the deal."""
+    POLARITY_NEUTRAL: _Polarity.ValueType  # 3
+    """Good or bad; other facts decide."""
+
+class Polarity(_Polarity, metaclass=_PolarityEnumTypeWrapper):
+    """What a signal means for the deal."""
+
+POLARITY_UNSPECIFIED: Polarity.ValueType  # 0
+"""Not stated."""
+POLARITY_POSITIVE: Polarity.ValueType  # 1
+"""Good for the deal."""
+POLARITY_NEGATIVE: Polarity.ValueType  # 2
+"""Bad for the deal."""
+POLARITY_NEUTRAL: Polarity.ValueType  # 3
+"""Good or bad; other facts decide."""
+Global___Polarity: _TypeAlias = Polarity  # noqa: Y015
 
 class _AlertStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -173,6 +261,8 @@ class Alert(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     DISMISS_REASON_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    FORM_FIELD_NUMBER: _builtins.int
+    POLARITY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the alert; delivering it twice does not change it."""
     signal_id: _builtins.str
@@ -219,6 +309,10 @@ class Alert(_message.Message):
     """Reason given when it was dismissed."""
     resume_token: _builtins.str
     """Token that resumes a stream after this alert."""
+    form: _builtins.str
+    """What of its kind it says, for example "OVERDUE"; empty where a kind says one thing only."""
+    polarity: Global___Polarity.ValueType
+    """What it means for the deal."""
     @_builtins.property
     def evidence_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the actions it rests on, at most ten."""
@@ -250,10 +344,12 @@ class Alert(_message.Message):
         status: Global___AlertStatus.ValueType = ...,
         dismiss_reason: _builtins.str = ...,
         resume_token: _builtins.str = ...,
+        form: _builtins.str = ...,
+        polarity: Global___Polarity.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "customer_id", b"customer_id", "dismiss_reason", b"dismiss_reason", "evidence_ids", b"evidence_ids", "explanation", b"explanation", "exposure_minutes", b"exposure_minutes", "id", b"id", "kind", b"kind", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "resume_token", b"resume_token", "rule", b"rule", "rule_version", b"rule_version", "session_id", b"session_id", "severity", b"severity", "signal_id", b"signal_id", "state", b"state", "statistic", b"statistic", "status", b"status", "suggestion", b"suggestion", "threshold", b"threshold", "window_ms", b"window_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "customer_id", b"customer_id", "dismiss_reason", b"dismiss_reason", "evidence_ids", b"evidence_ids", "explanation", b"explanation", "exposure_minutes", b"exposure_minutes", "form", b"form", "id", b"id", "kind", b"kind", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "polarity", b"polarity", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "resume_token", b"resume_token", "rule", b"rule", "rule_version", b"rule_version", "session_id", b"session_id", "severity", b"severity", "signal_id", b"signal_id", "state", b"state", "statistic", b"statistic", "status", b"status", "suggestion", b"suggestion", "threshold", b"threshold", "window_ms", b"window_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

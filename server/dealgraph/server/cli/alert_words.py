@@ -17,6 +17,15 @@ _KINDS: Final[Mapping[SignalKind, str]] = {
     SignalKind.PRICE_SENSITIVITY: "Price talk while the mood falls",
     SignalKind.DELIVERY_CONCERN_RECURRENCE: "A delivery concern keeps coming back",
     SignalKind.DELIVERY_COMMITMENT: "The customer makes delivery its own",
+    SignalKind.TECH_QUESTION_SURGE: "Technical questions surge",
+    SignalKind.LEGAL_WINDOW_SHIFT: "Legal is off its usual time",
+    SignalKind.STAKEHOLDER_BREADTH_SHIFT: "The circle of people changes",
+    SignalKind.ECONOMIC_BUYER_SHIFT: "The people with power shift",
+    SignalKind.PRICE_EMOTION_DIVERGENCE: "Price weighs on the mood",
+    SignalKind.RECIPROCITY_DRIFT: "The customer answers at another pace",
+    SignalKind.UNANSWERED_QUESTION: "A question waits for its answer",
+    SignalKind.OVER_PROMISE: "A promise beyond what is agreed",
+    SignalKind.SENSITIVE_TERM: "A sensitive subject",
 }
 _STATES: Final[Mapping[SignalState, str]] = {
     SignalState.UPDATED: "stronger now",

@@ -18,35 +18,35 @@ class Prior(Struct, frozen=True):
     weight: float
 
 
-class Baseline:
+class Baseline(Struct, frozen=True):
     """Mean and spread of a normal quantity, shrunk towards a prior (Normal–inverse-Gamma).
 
     mean = (κ·m₀ + Σx) / (κ + n);  spread² = (κ·s₀² + Σ(x − x̄)² + κn/(κ+n)·(x̄ − m₀)²) / (κ + n)
     """
 
-    __slots__ = ("_average", "_count", "_prior", "_squares", "mean", "spread")
+    mean: float
+    spread: float
+    count: int = 0
+    average: float = 0.0
+    squares: float = 0.0
 
-    def __init__(self, prior: Prior) -> None:
-        self._prior = prior
-        self._count = 0
-        self._average = 0.0
-        self._squares = 0.0
-        self.mean = prior.mean
-        self.spread = max(prior.spread, prior.least_spread)
+    @classmethod
+    def of(cls, prior: Prior) -> "Baseline":
+        """Return what is believed before the first observation."""
+        return cls(prior.mean, max(prior.spread, prior.least_spread))
 
-    def add(self, value: float) -> None:
-        """Take an observation in (Welford)."""
-        self._count += 1
-        change = value - self._average
-        self._average += change / self._count
-        self._squares += change * (value - self._average)
-        prior, count = self._prior, self._count
+    def with_value(self, value: float, prior: Prior) -> "Baseline":
+        """Return the baseline after one more observation (Welford)."""
+        count = self.count + 1
+        change = value - self.average
+        average = self.average + change / count
+        squares = self.squares + change * (value - average)
         total = prior.weight + count
-        apart = self._average - prior.mean
-        self.mean = prior.mean + apart * count / total
+        apart = average - prior.mean
         between = prior.weight * count / total * apart * apart
-        variance = (prior.weight * prior.spread**2 + self._squares + between) / total
-        self.spread = max(sqrt(variance), prior.least_spread)
+        variance = (prior.weight * prior.spread**2 + squares + between) / total
+        spread = max(sqrt(variance), prior.least_spread)
+        return Baseline(prior.mean + apart * count / total, spread, count, average, squares)
 
 
 def ewma_spreads(smoothing: float, overlap_steps: float, length: int) -> tuple[float, ...]:

@@ -15,20 +15,29 @@ An unknown stage is neutral: WARNING. A rate is judged only when a competitor is
 with any talk of the customer.
 """
 
-from collections import deque
+from collections.abc import Sequence
 from math import ceil, exp, sqrt
 from statistics import NormalDist
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from dealgraph.graph.model import Severity, Side, SignalKind, Topic, topic_set
-from dealgraph.stream.signals.course import MINUTE, Course, Reading, count_of, newest_ids
-from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+from dealgraph.graph.model import Polarity, Severity, Side, SignalKind, Stage, Topic, topic_set
+from dealgraph.stream.signals.course import MINUTE, Course, Form, Reading, count_of, newest_ids
+from dealgraph.stream.signals.detector import (
+    NEVER,
+    NOTHING,
+    Detector,
+    Episode,
+    Observed,
+    Scope,
+    State,
+)
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
+from dealgraph.stream.stages import stage_set
 
 _COMPETITOR: Final = topic_set(Topic.COMPETITOR)
-_MAX_ACTIONS: Final = 4096
+_MAX_ACTIONS: Final = 512
 """Actions kept of a window; beyond that the oldest are forgotten early."""
 
 _LARGE_MEAN: Final = 500.0
@@ -36,7 +45,7 @@ _LARGE_MEAN: Final = 500.0
 
 
 class CompetitorRateThresholds(Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of R1. Stages are compared without regard to capitals."""
+    """Thresholds of R1. Stages by the names of `graph.model.Stage`."""
 
     window_minutes: Positive
     minimum_mentions: Count
@@ -49,6 +58,15 @@ class CompetitorRateThresholds(Struct, frozen=True, forbid_unknown_fields=True):
     late_stages: tuple[str, ...]
 
 
+class RateState(State):
+    """The talk of the window as (at, exposure), and the mentions in it as (at, id)."""
+
+    talk: list[tuple[int, int]] = field(default_factory=list)
+    exposure_ms: int = 0
+    mentions: list[tuple[int, str]] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
+
+
 class CompetitorRate:
     """Watches how often competitors come up in a session."""
 
@@ -58,14 +76,16 @@ class CompetitorRate:
 
     def __init__(self, thresholds: CompetitorRateThresholds) -> None:
         self.thresholds = thresholds
-        self.version = version_of(1, thresholds)
+        self.version = version_of(2, thresholds)
         self.window_ms = round(thresholds.window_minutes * MINUTE)
-        self.early = frozenset(stage.casefold() for stage in thresholds.early_stages)
-        self.late = frozenset(stage.casefold() for stage in thresholds.late_stages)
+        cool_down_ms = round(thresholds.cool_down_minutes * MINUTE)
+        self.form = Form(SignalKind.COMPETITOR_RATE, cool_down_ms, polarity=Polarity.NEGATIVE)
+        self.early = stage_set(thresholds.early_stages)
+        self.late = stage_set(thresholds.late_stages)
 
-    def watch(self) -> "CompetitorRateWatch":
+    def begin(self) -> RateState:
         """Start watching a session."""
-        return CompetitorRateWatch(self)
+        return RateState()
 
     def raising_rate(self, minutes: float) -> float:
         """Return h(E): the rate per 10 minutes that raises, given `minutes` of talk."""
@@ -74,79 +94,73 @@ class CompetitorRate:
         critical = max(critical_count(usual, limits.tail_probability), limits.minimum_mentions)
         return min(limits.limit_per_10_minutes, 10.0 * critical / minutes)
 
-    def severity(self, stage: str, rate: float, threshold: float) -> Severity:
+    def severity(self, stage: Stage, rate: float, threshold: float) -> Severity:
         """Return how much a rate matters at a stage; an unknown stage is neutral."""
-        name = stage.strip().casefold()
-        if name in self.early:
+        if stage in self.early:
             return Severity.INFO
-        if name in self.late and rate >= 2.0 * threshold:
+        if stage in self.late and rate >= 2.0 * threshold:
             return Severity.CRITICAL
         return Severity.WARNING
 
-
-class CompetitorRateWatch:
-    """The state of one session: the talk of the window and the mentions in it."""
-
-    __slots__ = ("_course", "_definition", "_exposure_ms", "_mentions", "_talk", "_window_ms")
-
-    def __init__(self, definition: CompetitorRate) -> None:
-        self._definition = definition
-        self._window_ms = definition.window_ms
-        cool_down_ms = round(definition.thresholds.cool_down_minutes * MINUTE)
-        self._course = Course(SignalKind.COMPETITOR_RATE, cool_down_ms)
-        self._talk: deque[tuple[int, int]] = deque()
-        self._exposure_ms = 0
-        self._mentions: deque[tuple[int, str]] = deque(maxlen=_MAX_ACTIONS)
-
-    def observe(self, action: Observed) -> Episode | None:
+    def observe(self, state: RateState, action: Observed) -> Sequence[Episode]:
         """Take the next action of the session."""
         side = action.side
         if side is Side.REP or side is Side.SYSTEM:
-            return None
+            return NOTHING
         at, exposure = action.at, action.exposure_ms
-        talk = self._talk
+        talk = state.talk
         talk.append((at, exposure))
-        self._exposure_ms += exposure
-        oldest = at - self._window_ms
+        state.exposure_ms += exposure
+        oldest = at - self.window_ms
         while talk[0][0] <= oldest or len(talk) > _MAX_ACTIONS:
-            self._exposure_ms -= talk.popleft()[1]
+            state.exposure_ms -= talk.pop(0)[1]
         if action.topics & _COMPETITOR:
-            self._mentions.append((at, action.id))
-            return self._judge(action, mentioned=True)
-        return self._judge(action, mentioned=False) if self._course.open else None
+            state.mentions.append((at, action.id))
+            del state.mentions[:-_MAX_ACTIONS]
+            return self._judge(state, action, mentioned=True)
+        return self._judge(state, action, mentioned=False) if state.course.open else NOTHING
 
-    def _judge(self, action: Observed, *, mentioned: bool) -> Episode | None:
-        at, mentions, course = action.at, self._mentions, self._course
-        while mentions and mentions[0][0] <= at - self._window_ms:
-            mentions.popleft()
-        minutes = self._exposure_ms / MINUTE
-        rate, threshold = 0.0, self._definition.thresholds.limit_per_10_minutes
+    def wake(self, state: RateState, at: int) -> Sequence[Episode]:
+        """Nothing happens with time alone."""
+        state.due = NEVER
+        return NOTHING
+
+    def _judge(self, state: RateState, action: Observed, *, mentioned: bool) -> Sequence[Episode]:
+        at, mentions, course = action.at, state.mentions, state.course
+        while mentions and mentions[0][0] <= at - self.window_ms:
+            mentions.pop(0)
+        minutes = state.exposure_ms / MINUTE
+        rate, threshold = 0.0, self.thresholds.limit_per_10_minutes
         if minutes > 0.0:
             rate = 10.0 * len(mentions) / minutes
-            threshold = self._definition.raising_rate(minutes)
+            threshold = self.raising_rate(minutes)
         if course.open and rate <= threshold / 2.0:
-            return course.end(at, self._reading(rate, threshold, minutes))
+            return (course.end(self.form, at, self._reading(mentions, rate, threshold, minutes)),)
         if not mentioned:
-            return None
-        severity = self._definition.severity(action.stage, rate, threshold)
+            return NOTHING
+        severity = self.severity(action.stage, rate, threshold)
         if course.open:
-            return course.go_on(at, severity, self._reading(rate, threshold, minutes))
-        limits = self._definition.thresholds
+            reading = self._reading(mentions, rate, threshold, minutes)
+            return (course.go_on(self.form, at, severity, reading),)
+        limits = self.thresholds
         enough = len(mentions) >= limits.minimum_mentions and minutes >= limits.minimum_minutes
-        if enough and rate >= threshold and course.may_begin(at):
-            return course.begin(at, severity, self._reading(rate, threshold, minutes))
-        return None
+        if enough and rate >= threshold and course.may_begin(self.form, at):
+            reading = self._reading(mentions, rate, threshold, minutes)
+            return (course.begin(self.form, at, severity, reading),)
+        return NOTHING
 
-    def _reading(self, rate: float, threshold: float, minutes: float) -> Reading:
-        usual = self._definition.thresholds.usual_per_10_minutes
-        times = count_of(len(self._mentions), "time", "times")
+    def _reading(
+        self, mentions: Sequence[tuple[int, str]], rate: float, threshold: float, minutes: float
+    ) -> Reading:
+        usual = self.thresholds.usual_per_10_minutes
+        times = count_of(len(mentions), "time", "times")
         return Reading(
             statistic=rate,
             threshold=threshold,
             baseline=usual,
             exposure_minutes=minutes,
-            window_ms=self._window_ms,
-            evidence=newest_ids(name for _, name in reversed(self._mentions)),
+            window_ms=self.window_ms,
+            evidence=newest_ids(name for _, name in reversed(mentions)),
             explanation=(
                 f"Competitors came up {times} in {minutes:.1f} minutes of customer talk: "
                 f"{rate:.1f} per 10 minutes, where {usual:g} is usual and {threshold:.1f} is the limit."
@@ -167,6 +181,6 @@ def critical_count(mean: float, tail: float) -> int:
     return count
 
 
-def detectors(thresholds: Thresholds) -> tuple[Detector, ...]:
+def detectors(thresholds: Thresholds) -> tuple[Detector[RateState], ...]:
     """Return the detector of this module."""
     return (CompetitorRate(thresholds.section("competitor_rate", CompetitorRateThresholds)),)

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from dealgraph.graph.model import Severity, SignalKind
+from dealgraph.graph.model import Level, Polarity, Severity, SignalKind
 from dealgraph.stream.signals.detector import Episode
 
 MINUTE: Final = 60_000
@@ -31,54 +31,69 @@ class Reading(Struct, frozen=True):
     window_ms: int
     evidence: tuple[str, ...]
     explanation: str
+    minimum_effect: float = 0.0
 
 
-class Course:
-    """The episodes of one kind in one scope: one after the other, with a least gap between them."""
+class Form(Struct, frozen=True):
+    """What a signal can say, and the least gap between two episodes of it."""
 
-    __slots__ = ("_ended_at", "_gap_ms", "_kind", "_number", "_raised_at", "open", "severity")
+    kind: SignalKind
+    gap_ms: int
+    name: str = ""
+    polarity: Polarity = Polarity.NEUTRAL
 
-    def __init__(self, kind: SignalKind, gap_ms: int) -> None:
-        self._kind = kind
-        self._gap_ms = gap_ms
-        self._number = -1
-        self._raised_at = 0
-        self._ended_at: int | None = None
-        self.open = False
-        self.severity = Severity.INFO
 
-    def may_begin(self, at: int) -> bool:
+class Course(Struct):
+    """The episodes of one form in one scope: one after the other, with a least gap between them.
+
+    A part of a detector's state. Severity and level of an open episode only grow.
+    """
+
+    number: int = -1
+    raised_at: int = 0
+    ended_at: int | None = None
+    open: bool = False
+    severity: Severity = Severity.INFO
+    level: Level = Level.RECORDED
+
+    def may_begin(self, form: Form, at: int) -> bool:
         """Say whether an episode may begin: none is open, and the last one is long enough ago."""
-        return not self.open and (self._ended_at is None or at - self._ended_at >= self._gap_ms)
+        return not self.open and (self.ended_at is None or at - self.ended_at >= form.gap_ms)
 
-    def begin(self, at: int, severity: Severity, reading: Reading) -> Episode:
+    def begin(
+        self, form: Form, at: int, severity: Severity, reading: Reading, level: Level = Level.PUSHED
+    ) -> Episode:
         """Open the next episode."""
-        self._number += 1
-        self._raised_at = at
-        self._ended_at = None
+        self.number += 1
+        self.raised_at = at
+        self.ended_at = None
         self.open = True
         self.severity = severity
-        return self._episode(at, reading)
+        self.level = level
+        return self._episode(form, at, reading)
 
-    def go_on(self, at: int, severity: Severity, reading: Reading) -> Episode:
-        """Update the open episode; its severity only grows."""
+    def go_on(
+        self, form: Form, at: int, severity: Severity, reading: Reading, level: Level = Level.PUSHED
+    ) -> Episode:
+        """Update the open episode."""
         self.severity = max(self.severity, severity)
-        return self._episode(at, reading)
+        self.level = max(self.level, level)
+        return self._episode(form, at, reading)
 
-    def end(self, at: int, reading: Reading) -> Episode:
+    def end(self, form: Form, at: int, reading: Reading) -> Episode:
         """Close the open episode."""
         self.open = False
-        self._ended_at = at
-        return self._episode(at, reading)
+        self.ended_at = at
+        return self._episode(form, at, reading)
 
-    def _episode(self, at: int, reading: Reading) -> Episode:
+    def _episode(self, form: Form, at: int, reading: Reading) -> Episode:
         return Episode(
-            kind=self._kind,
-            number=self._number,
+            kind=form.kind,
+            number=self.number,
             severity=self.severity,
-            raised_at=self._raised_at,
+            raised_at=self.raised_at,
             at=at,
-            cleared_at=self._ended_at,
+            cleared_at=self.ended_at,
             statistic=reading.statistic,
             threshold=reading.threshold,
             baseline=reading.baseline,
@@ -86,6 +101,10 @@ class Course:
             window_ms=reading.window_ms,
             evidence=reading.evidence,
             explanation=reading.explanation,
+            form=form.name,
+            polarity=form.polarity,
+            level=self.level,
+            minimum_effect=reading.minimum_effect,
         )
 
 

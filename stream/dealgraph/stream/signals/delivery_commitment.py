@@ -7,13 +7,31 @@ Source: signals.md S5, the positive half. One enthusiast is not a commitment, so
 count, after merges; speakers whom nobody mapped do not count. It is good news: severity INFO.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from dealgraph.graph.model import Severity, Side, SignalKind, Topic, topic_set
-from dealgraph.stream.signals.course import DAY, HOUR, MINUTE, Course, Reading, day_of, newest_ids
-from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+from dealgraph.graph.model import Polarity, Severity, Side, SignalKind, Topic, topic_set
+from dealgraph.stream.signals.course import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Course,
+    Form,
+    Reading,
+    day_of,
+    newest_ids,
+)
+from dealgraph.stream.signals.detector import (
+    NEVER,
+    NOTHING,
+    Detector,
+    Episode,
+    Observed,
+    Scope,
+    State,
+)
 from dealgraph.stream.signals.thresholds import Count, Positive, Thresholds, version_of
 
 _OWNERSHIP: Final = topic_set(Topic.OWNERSHIP)
@@ -28,6 +46,22 @@ class DeliveryCommitmentThresholds(Struct, frozen=True, forbid_unknown_fields=Tr
     gap_hours: Positive
 
 
+class Talk(Struct, frozen=True, gc=False):
+    """The newest ownership talk of a person."""
+
+    person: str
+    at: int
+    id: str
+    exposure_ms: int
+
+
+class OwnershipState(State):
+    """Who spoke of the delivery as their own, the newest last."""
+
+    talk: list[Talk] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
+
+
 class DeliveryCommitment:
     """Watches who on the customer's side speaks of the delivery as their own."""
 
@@ -37,74 +71,61 @@ class DeliveryCommitment:
 
     def __init__(self, thresholds: DeliveryCommitmentThresholds) -> None:
         self.thresholds = thresholds
-        self.version = version_of(1, thresholds)
+        self.version = version_of(2, thresholds)
         self.window_ms = round(thresholds.window_days * DAY)
+        gap_ms = round(thresholds.gap_hours * HOUR)
+        self.form = Form(SignalKind.DELIVERY_COMMITMENT, gap_ms, polarity=Polarity.POSITIVE)
 
-    def watch(self) -> "DeliveryCommitmentWatch":
+    def begin(self) -> OwnershipState:
         """Start watching an opportunity."""
-        return DeliveryCommitmentWatch(self)
+        return OwnershipState()
 
-
-class DeliveryCommitmentWatch:
-    """The state of one opportunity: the newest ownership talk of each person."""
-
-    __slots__ = ("_course", "_definition", "_talk")
-
-    def __init__(self, definition: DeliveryCommitment) -> None:
-        self._definition = definition
-        gap_ms = round(definition.thresholds.gap_hours * HOUR)
-        self._course = Course(SignalKind.DELIVERY_COMMITMENT, gap_ms)
-        self._talk: dict[str, tuple[int, str, int]] = {}
-
-    def observe(self, action: Observed) -> Episode | None:
+    def observe(self, state: OwnershipState, action: Observed) -> Sequence[Episode]:
         """Take the next action of the opportunity."""
         if not action.topics & _OWNERSHIP:
-            return None
+            return NOTHING
         if action.side is not Side.CUSTOMER or not action.person:
-            return None
-        at, talk, course = action.at, self._talk, self._course
-        self._forget(at - self._definition.window_ms)
-        needed = self._definition.thresholds.people
+            return NOTHING
+        at, course, form = action.at, state.course, self.form
+        oldest = at - self.window_ms
+        talk = [said for said in state.talk if said.at > oldest][-_MAX_PEOPLE + 1 :]
+        needed = self.thresholds.people
         # What had faded before this action ends first; the action itself counts from now on.
         faded = course.open and len(talk) <= needed / 2.0
-        last = self._reading() if faded else None
-        joined = action.person not in talk
-        talk.pop(action.person, None)
-        talk[action.person] = (at, action.id, action.exposure_ms)
+        last = self._reading(talk) if faded else None
+        others = [said for said in talk if said.person != action.person]
+        joined = len(others) == len(talk)
+        state.talk = talk = [*others, Talk(action.person, at, action.id, action.exposure_ms)]
         if last is not None:
-            return course.end(at, last)
+            return (course.end(form, at, last),)
         if course.open:
-            return course.go_on(at, Severity.INFO, self._reading()) if joined else None
-        if len(talk) >= needed and course.may_begin(at):
-            return course.begin(at, Severity.INFO, self._reading())
-        return None
+            grown = course.go_on(form, at, Severity.INFO, self._reading(talk)) if joined else None
+            return NOTHING if grown is None else (grown,)
+        if len(talk) >= needed and course.may_begin(form, at):
+            return (course.begin(form, at, Severity.INFO, self._reading(talk)),)
+        return NOTHING
 
-    def _forget(self, oldest: int) -> None:
-        """Drop what left the window; the order of the dictionary is that of the newest talk."""
-        talk = self._talk
-        while talk:
-            person = next(iter(talk))
-            if talk[person][0] > oldest and len(talk) < _MAX_PEOPLE:
-                return
-            del talk[person]
+    def wake(self, state: OwnershipState, at: int) -> Sequence[Episode]:
+        """Nothing happens with time alone."""
+        state.due = NEVER
+        return NOTHING
 
-    def _reading(self) -> Reading:
-        definition, talk = self._definition, self._talk
-        since = min((at for at, _, _ in talk.values()), default=None)
+    def _reading(self, talk: Sequence[Talk]) -> Reading:
+        since = min((said.at for said in talk), default=None)
         when = f" since {day_of(since)}" if since is not None else ""
         people = "1 person" if len(talk) == 1 else f"{len(talk)} people"
         return Reading(
             statistic=float(len(talk)),
-            threshold=float(definition.thresholds.people),
+            threshold=float(self.thresholds.people),
             baseline=0.0,
-            exposure_minutes=sum(exposure for _, _, exposure in talk.values()) / MINUTE,
-            window_ms=definition.window_ms,
-            evidence=newest_ids(name for _, name, _ in reversed(talk.values())),
+            exposure_minutes=sum(said.exposure_ms for said in talk) / MINUTE,
+            window_ms=self.window_ms,
+            evidence=newest_ids(said.id for said in reversed(talk)),
             explanation=f"{people} at the customer spoke of the delivery as their own{when}.",
         )
 
 
-def detectors(thresholds: Thresholds) -> tuple[Detector, ...]:
+def detectors(thresholds: Thresholds) -> tuple[Detector[OwnershipState], ...]:
     """Return the detector of this module."""
     section = thresholds.section("delivery_commitment", DeliveryCommitmentThresholds)
     return (DeliveryCommitment(section),)

@@ -16,25 +16,34 @@ Source: signals.md S5 (SPIN: continuation instead of advance; Hawkes win-propens
 An action without a session counts as a conversation of its UTC day.
 """
 
-from collections import deque
+from collections.abc import Sequence
 from math import exp2
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from dealgraph.graph.model import ActionKind, Severity, Side, SignalKind, Topic, topic_set
+from dealgraph.graph.model import ActionKind, Polarity, Severity, Side, SignalKind, Topic, topic_set
 from dealgraph.stream.signals.course import (
     DAY,
     HOUR,
     MAX_EVIDENCE,
     MINUTE,
     Course,
+    Form,
     Reading,
     count_of,
     day_of,
     newest_ids,
 )
-from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+from dealgraph.stream.signals.detector import (
+    NEVER,
+    NOTHING,
+    Detector,
+    Episode,
+    Observed,
+    Scope,
+    State,
+)
 from dealgraph.stream.signals.thresholds import Count, Positive, Thresholds, version_of
 
 _DELIVERY: Final = topic_set(Topic.DELIVERY)
@@ -66,6 +75,17 @@ class Ask(Struct, frozen=True, gc=False):
     exposure_ms: int
 
 
+class ConcernState(State):
+    """The asks since the last answer, and the excitement they left."""
+
+    asks: list[Ask] = field(default_factory=list)
+    answer: tuple[int, str] | None = None
+    quiet_since: int | None = None
+    excitement: float = 0.0
+    excited_at: int = 0
+    course: Course = field(default_factory=Course)
+
+
 class DeliveryConcern:
     """Watches the customer's asks about delivery and the answers to them."""
 
@@ -75,124 +95,107 @@ class DeliveryConcern:
 
     def __init__(self, thresholds: DeliveryConcernThresholds) -> None:
         self.thresholds = thresholds
-        self.version = version_of(1, thresholds)
+        self.version = version_of(2, thresholds)
         self.window_ms = round(thresholds.window_days * DAY)
         self.settle_ms = round(thresholds.settle_hours * HOUR)
         self.half_life_ms = thresholds.half_life_days * DAY
+        gap_ms = round(thresholds.gap_hours * HOUR)
+        self.form = Form(SignalKind.DELIVERY_CONCERN_RECURRENCE, gap_ms, polarity=Polarity.NEGATIVE)
         remains = exp2(-self.window_ms / self.half_life_ms)
         least = 1.0 + (thresholds.asks - 1) * remains
         self.least_intensity = thresholds.base_intensity + thresholds.excitation * least
 
-    def watch(self) -> "DeliveryConcernWatch":
+    def begin(self) -> ConcernState:
         """Start watching an opportunity."""
-        return DeliveryConcernWatch(self)
+        return ConcernState()
 
-
-class DeliveryConcernWatch:
-    """The state of one opportunity: the asks since the last answer, and the excitement they left."""
-
-    __slots__ = (
-        "_answer",
-        "_asks",
-        "_course",
-        "_definition",
-        "_excited_at",
-        "_excitement",
-        "_quiet_since",
-    )
-
-    def __init__(self, definition: DeliveryConcern) -> None:
-        self._definition = definition
-        gap_ms = round(definition.thresholds.gap_hours * HOUR)
-        self._course = Course(SignalKind.DELIVERY_CONCERN_RECURRENCE, gap_ms)
-        self._asks: deque[Ask] = deque(maxlen=_MAX_ASKS)
-        self._answer: tuple[int, str] | None = None
-        self._quiet_since: int | None = None
-        self._excitement = 0.0
-        self._excited_at = 0
-
-    def observe(self, action: Observed) -> Episode | None:
+    def observe(self, state: ConcernState, action: Observed) -> Sequence[Episode]:
         """Take the next action of the opportunity."""
         if not action.topics & _DELIVERY:
-            return None
+            return NOTHING
         asked = action.side is Side.CUSTOMER and action.kind in _ASKS
         answered = action.side is Side.REP and action.kind in _ANSWERS
-        ended = self._settle(action.at)
+        ended = self._settle(state, action.at)
         if answered:
-            self._asks.clear()
-            self._answer = (action.at, action.id)
-            if self._quiet_since is None:
-                self._quiet_since = action.at
+            state.asks.clear()
+            state.answer = (action.at, action.id)
+            if state.quiet_since is None:
+                state.quiet_since = action.at
         elif asked:
-            self._quiet_since = None
-            self._note(action)
-            return ended or self._judge(action.at)
+            state.quiet_since = None
+            self._note(state, action)
+            return ended or self._judge(state, action.at)
         return ended
 
-    def _settle(self, at: int) -> Episode | None:
+    def wake(self, state: ConcernState, at: int) -> Sequence[Episode]:
+        """Nothing happens with time alone."""
+        state.due = NEVER
+        return NOTHING
+
+    def _settle(self, state: ConcernState, at: int) -> Sequence[Episode]:
         """Drop what left the window; end the episode when the concern had settled before `at`."""
-        definition, asks = self._definition, self._asks
-        quiet, faded = self._quiet_since, False
-        while asks and asks[0].at <= at - definition.window_ms:
-            asks.popleft()
-            faded = len(asks) <= definition.thresholds.asks / 2.0
-        settled = quiet is not None and at - quiet >= definition.settle_ms
-        if self._course.open and (settled or faded):
-            return self._course.end(at, self._reading(at))
-        return None
+        asks, quiet, faded = state.asks, state.quiet_since, False
+        while asks and asks[0].at <= at - self.window_ms:
+            asks.pop(0)
+            faded = len(asks) <= self.thresholds.asks / 2.0
+        settled = quiet is not None and at - quiet >= self.settle_ms
+        if state.course.open and (settled or faded):
+            return (state.course.end(self.form, at, self._reading(state, at)),)
+        return NOTHING
 
-    def _note(self, action: Observed) -> None:
+    def _note(self, state: ConcernState, action: Observed) -> None:
         session = action.session or f"day {action.at // DAY}"
-        self._asks.append(Ask(action.at, action.id, session, action.exposure_ms))
-        self._excitement = self._excitement_at(action.at) + self._definition.thresholds.excitation
-        self._excited_at = action.at
+        state.asks.append(Ask(action.at, action.id, session, action.exposure_ms))
+        del state.asks[:-_MAX_ASKS]
+        state.excitement = self._excitement_at(state, action.at) + self.thresholds.excitation
+        state.excited_at = action.at
 
-    def _judge(self, at: int) -> Episode | None:
-        limits, asks, course = self._definition.thresholds, self._asks, self._course
+    def _judge(self, state: ConcernState, at: int) -> Sequence[Episode]:
+        limits, asks, course = self.thresholds, state.asks, state.course
         severity = Severity.CRITICAL if len(asks) >= limits.critical_asks else Severity.WARNING
         if course.open:
-            return course.go_on(at, severity, self._reading(at))
-        if len(asks) < limits.asks or not course.may_begin(at):
-            return None
+            return (course.go_on(self.form, at, severity, self._reading(state, at)),)
+        if len(asks) < limits.asks or not course.may_begin(self.form, at):
+            return NOTHING
         if len({ask.session for ask in asks}) < limits.sessions:
-            return None
-        return course.begin(at, severity, self._reading(at))
+            return NOTHING
+        return (course.begin(self.form, at, severity, self._reading(state, at)),)
 
-    def _excitement_at(self, at: int) -> float:
-        return self._excitement * exp2((self._excited_at - at) / self._definition.half_life_ms)
+    def _excitement_at(self, state: ConcernState, at: int) -> float:
+        return state.excitement * exp2((state.excited_at - at) / self.half_life_ms)
 
-    def _reading(self, at: int) -> Reading:
-        definition, asks = self._definition, self._asks
-        base = definition.thresholds.base_intensity
-        chain = newest_ids(ask.id for ask in reversed(asks))
-        if self._answer is not None:
-            chain = (self._answer[1], *chain[-(MAX_EVIDENCE - 1) :])
+    def _reading(self, state: ConcernState, at: int) -> Reading:
+        base = self.thresholds.base_intensity
+        chain = newest_ids(ask.id for ask in reversed(state.asks))
+        if state.answer is not None:
+            chain = (state.answer[1], *chain[-(MAX_EVIDENCE - 1) :])
         return Reading(
-            statistic=base + self._excitement_at(at),
-            threshold=definition.least_intensity,
+            statistic=base + self._excitement_at(state, at),
+            threshold=self.least_intensity,
             baseline=base,
-            exposure_minutes=sum(ask.exposure_ms for ask in asks) / MINUTE,
-            window_ms=definition.window_ms,
+            exposure_minutes=sum(ask.exposure_ms for ask in state.asks) / MINUTE,
+            window_ms=self.window_ms,
             evidence=chain,
-            explanation=self._explain(),
+            explanation=_explain(state),
         )
 
-    def _explain(self) -> str:
-        asks = self._asks
-        times = count_of(len(asks), "time", "times")
-        sessions = count_of(len({ask.session for ask in asks}), "conversation", "conversations")
-        if self._answer is None and not asks:
-            return (
-                "The customer has not asked about delivery for a while, although nobody answered."
-            )
-        if self._answer is None:
-            return f"The customer asked about delivery {times} in {sessions} and got no answer yet."
-        day = day_of(self._answer[0])
-        if not asks:
-            return f"Delivery was answered on {day}, and the customer has not asked again."
-        return f"The customer asked about delivery {times} in {sessions} since the last answer on {day}."
+
+def _explain(state: ConcernState) -> str:
+    asks = state.asks
+    times = count_of(len(asks), "time", "times")
+    sessions = count_of(len({ask.session for ask in asks}), "conversation", "conversations")
+    if state.answer is None and not asks:
+        return "The customer has not asked about delivery for a while, although nobody answered."
+    if state.answer is None:
+        return f"The customer asked about delivery {times} in {sessions} and got no answer yet."
+    day = day_of(state.answer[0])
+    if not asks:
+        return f"Delivery was answered on {day}, and the customer has not asked again."
+    return (
+        f"The customer asked about delivery {times} in {sessions} since the last answer on {day}."
+    )
 
 
-def detectors(thresholds: Thresholds) -> tuple[Detector, ...]:
+def detectors(thresholds: Thresholds) -> tuple[Detector[ConcernState], ...]:
     """Return the detector of this module."""
     return (DeliveryConcern(thresholds.section("delivery_concern", DeliveryConcernThresholds)),)

@@ -1,16 +1,32 @@
 """The port of detectors: what a detector sees, what it finds, and how it is found by the registry.
 
-A detector is a pure, incremental function over the tagged actions of one scope (a session or an
-opportunity) in the order (at, id). It never sees arrival order: when an action arrives late, the keyed
-state starts the detector anew and replays the scope, so the result depends only on the set of actions.
+A detector is a definition: pure functions over the tagged actions of one scope (a session or an
+opportunity) in the order (at, id), and over moments at which it asked to be woken. What it remembers is a
+`State` of plain values and bounded size, which can be stored, copied and dropped. It never sees arrival
+order: when an action arrives late, an earlier state is taken and what came after is replayed, so the
+result depends only on the set of actions and on how far event time has come.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct
 
-from dealgraph.graph.model import ActionKind, Channel, Role, Severity, Side, SignalKind
+from dealgraph.graph.model import (
+    ActionKind,
+    Channel,
+    Level,
+    Polarity,
+    Role,
+    Severity,
+    Side,
+    SignalKind,
+    Stage,
+)
+
+NEVER: Final = 1 << 62
+"""Event time of a waking that nobody asked for."""
 
 
 class Scope(StrEnum):
@@ -25,7 +41,9 @@ class Observed(Struct, frozen=True, gc=False):
 
     `person` is the person behind the actor after merges ("" when unknown). `exposure_ms` is the
     observed talk: the duration, or an estimate from the length of the text. `valence` and `arousal` are 0
-    with `emotion_confidence` 0 when no emotion was inferred. `rep` is who can act upon what is found.
+    with `emotion_confidence` 0 when no emotion was inferred. `stage` is the stage of the deal at that time;
+    on a STAGE_CHANGE the new one. `segment` is that of the deal or customer ("" when unknown). `rep` is
+    who can act upon what is found.
     """
 
     id: str
@@ -42,16 +60,17 @@ class Observed(Struct, frozen=True, gc=False):
     arousal: float
     emotion_confidence: float
     role: Role
-    stage: str
+    stage: Stage
     rep: str = ""
+    segment: str = ""
 
 
 class Episode(Struct, frozen=True):
     """One time that a signal was on, as far as it is known. A later value replaces an earlier one.
 
-    `number` counts from 0 within (detector, kind, scope). `cleared_at` is None while it lasts.
+    `number` counts from 0 within (detector, kind, form, scope). `cleared_at` is None while it lasts.
     `at` is the event time of the newest change. `evidence` holds at most ten action ids in order of time.
-    `explanation` is one sentence for people.
+    `explanation` is one sentence for people. `minimum_effect` is the least change that could be found.
     """
 
     kind: SignalKind
@@ -67,18 +86,29 @@ class Episode(Struct, frozen=True):
     window_ms: int
     evidence: tuple[str, ...]
     explanation: str
+    form: str = ""
+    polarity: Polarity = Polarity.NEUTRAL
+    level: Level = Level.PUSHED
+    minimum_effect: float = 0.0
 
 
-class Watch(Protocol):
-    """The running half of a detector: the state of one scope."""
+class State(Struct):
+    """What a detector remembers of one scope: plain values that MessagePack can hold, all with defaults.
 
-    def observe(self, action: Observed) -> Episode | None:
-        """Take the next action; return an episode that began, grew by evidence or ended, or None."""
-        ...
+    `due` is the event time at which the detector wants to be woken when nothing comes before.
+    """
+
+    due: int = NEVER
 
 
-class Detector(Protocol):
-    """The fixed half of a detector: its name, its version and its thresholds."""
+S = TypeVar("S", bound=State)
+
+NOTHING: Final[tuple[Episode, ...]] = ()
+"""What most actions change."""
+
+
+class Detector(Protocol[S]):
+    """A signal or hint: its name, its version, its thresholds, and what it makes of actions and time."""
 
     @property
     def rule(self) -> str:
@@ -97,9 +127,20 @@ class Detector(Protocol):
 
     @property
     def topics(self) -> int:
-        """Set of topics it needs: an action with none of them is not shown to it; 0 shows all."""
+        """Set of topics it needs: an action with none of them is not shown to it; 0 shows all.
+
+        A change of stage is shown to every detector of an opportunity.
+        """
         ...
 
-    def watch(self) -> Watch:
-        """Start watching a scope."""
+    def begin(self) -> S:
+        """Return the state of a scope in which nothing has happened yet."""
+        ...
+
+    def observe(self, state: S, action: Observed) -> Sequence[Episode]:
+        """Take the next action; return the episodes that began, grew by evidence or ended."""
+        ...
+
+    def wake(self, state: S, at: int) -> Sequence[Episode]:
+        """Take note that it is `state.due`, which is `at`, and set the next `due` (later than `at`)."""
         ...

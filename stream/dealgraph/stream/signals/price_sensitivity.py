@@ -15,16 +15,24 @@ Over a sliding window of the customer's talk in a session, looked at every `step
 only; where emotion may not be inferred the slope is unknown and the rule stays silent.
 """
 
-from collections import deque
+from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from dealgraph.graph.model import Severity, Side, SignalKind, Topic, topic_set
+from dealgraph.graph.model import Polarity, Severity, Side, SignalKind, Topic, topic_set
 from dealgraph.stream.signals.chart import Baseline, Prior, ewma_spreads
-from dealgraph.stream.signals.course import MINUTE, Course, Reading, newest_ids
-from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
+from dealgraph.stream.signals.course import MINUTE, Course, Form, Reading, newest_ids
+from dealgraph.stream.signals.detector import (
+    NEVER,
+    NOTHING,
+    Detector,
+    Episode,
+    Observed,
+    Scope,
+    State,
+)
 from dealgraph.stream.signals.talk_window import Segment, TalkWindow, valence_slope
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
 
@@ -74,26 +82,6 @@ class PriceSensitivityThresholds(Struct, frozen=True, forbid_unknown_fields=True
         )
 
 
-class PriceSensitivity:
-    """Watches price talk and mood of a session."""
-
-    rule = "R2"
-    scope = Scope.SESSION
-    topics = 0
-
-    def __init__(self, thresholds: PriceSensitivityThresholds) -> None:
-        self.thresholds = thresholds
-        self.version = version_of(1, thresholds)
-        self.window_ms = round(thresholds.window_seconds * 1000)
-        self.step_ms = round(thresholds.step_seconds * 1000)
-        overlap = thresholds.window_seconds / thresholds.step_seconds
-        self.spreads = ewma_spreads(thresholds.smoothing, overlap, _CHART_MEMORY)
-
-    def watch(self) -> "PriceSensitivityWatch":
-        """Start watching a session."""
-        return PriceSensitivityWatch(self)
-
-
 class Point(Struct, frozen=True, gc=False):
     """One look at the window."""
 
@@ -103,142 +91,165 @@ class Point(Struct, frozen=True, gc=False):
     level: float
 
 
-class PriceSensitivityWatch:
-    """The state of one session: the window, the baseline and the chart."""
+class MoodState(State):
+    """The window, what is usual, and the chart. `past` holds looks (at, share, valence) not yet usual."""
 
-    __slots__ = (
-        "_calm_since",
-        "_course",
-        "_definition",
-        "_ewma",
-        "_looked_at",
-        "_looks",
-        "_past",
-        "_seen",
-        "_share",
-        "_valence",
-        "_window",
-    )
+    share: Baseline | None = None
+    valence: Baseline | None = None
+    window: TalkWindow = field(default_factory=TalkWindow)
+    past: list[tuple[int, float, float | None]] = field(default_factory=list)
+    ewma: float = 0.0
+    looks: int = 0
+    looked_at: int | None = None
+    calm_since: int | None = None
+    seen: tuple[int, str] = (-1, "")
+    course: Course = field(default_factory=Course)
 
-    def __init__(self, definition: PriceSensitivity) -> None:
-        self._definition = definition
-        limits = definition.thresholds
-        cool_down_ms = round(limits.cool_down_minutes * MINUTE)
-        self._course = Course(SignalKind.PRICE_SENSITIVITY, cool_down_ms)
-        self._window = TalkWindow()
-        self._share = Baseline(limits.share_prior())
-        self._valence = Baseline(limits.valence_prior())
-        self._past: deque[tuple[int, float, float | None]] = deque()
-        self._ewma = 0.0
-        self._looks = 0
-        self._looked_at: int | None = None
-        self._calm_since: int | None = None
-        self._seen = (-1, "")
 
-    def observe(self, action: Observed) -> Episode | None:
+class PriceSensitivity:
+    """Watches price talk and mood of a session."""
+
+    rule = "R2"
+    scope = Scope.SESSION
+    topics = 0
+
+    def __init__(self, thresholds: PriceSensitivityThresholds) -> None:
+        self.thresholds = thresholds
+        self.version = version_of(2, thresholds)
+        self.window_ms = round(thresholds.window_seconds * 1000)
+        self.step_ms = round(thresholds.step_seconds * 1000)
+        overlap = thresholds.window_seconds / thresholds.step_seconds
+        self.spreads = ewma_spreads(thresholds.smoothing, overlap, _CHART_MEMORY)
+        cool_down_ms = round(thresholds.cool_down_minutes * MINUTE)
+        self.form = Form(SignalKind.PRICE_SENSITIVITY, cool_down_ms, polarity=Polarity.NEGATIVE)
+        self.share_prior = thresholds.share_prior()
+        self.valence_prior = thresholds.valence_prior()
+        self.usual_share = Baseline.of(self.share_prior)
+        self.usual_valence = Baseline.of(self.valence_prior)
+
+    def begin(self) -> MoodState:
+        """Start watching a session."""
+        return MoodState(share=self.usual_share, valence=self.usual_valence)
+
+    def observe(self, state: MoodState, action: Observed) -> Sequence[Episode]:
         """Take the next action of the session."""
         if action.side is not Side.CUSTOMER or action.exposure_ms <= 0:
-            return None
+            return NOTHING
         at, talk = action.at, action.exposure_ms
         price = talk if action.topics & _PRICE else 0
-        self._window.add(
+        state.window.add(
             Segment(at, action.id, talk, price, action.valence, action.emotion_confidence)
         )
-        looked_at = self._looked_at
-        if looked_at is not None and at - looked_at < self._definition.step_ms:
-            return None
-        return self._look(at, looked_at)
+        looked_at = state.looked_at
+        if looked_at is not None and at - looked_at < self.step_ms:
+            return NOTHING
+        return self._look(state, at, looked_at)
 
-    def _look(self, at: int, looked_at: int | None) -> Episode | None:
-        window, definition = self._window, self._definition
-        oldest = at - definition.window_ms
-        window.forget(oldest)
-        while self._past and self._past[0][0] <= oldest:
-            _, share, valence = self._past.popleft()
-            self._share.add(share)
+    def wake(self, state: MoodState, at: int) -> Sequence[Episode]:
+        """Nothing happens with time alone."""
+        state.due = NEVER
+        return NOTHING
+
+    def _look(self, state: MoodState, at: int, looked_at: int | None) -> Sequence[Episode]:
+        oldest = at - self.window_ms
+        state.window.forget(oldest)
+        while state.past and state.past[0][0] <= oldest:
+            _, share, valence = state.past.pop(0)
+            state.share = self._share(state).with_value(share, self.share_prior)
             if valence is not None:
-                self._valence.add(valence)
-        self._looked_at = at
+                state.valence = self._valence(state).with_value(valence, self.valence_prior)
+        state.looked_at = at
         silent = looked_at is not None and looked_at <= oldest
         if silent:  # the chart remembers talk that is over
-            self._ewma, self._looks = 0.0, 0
-        point, raw = self._measure()
-        if silent and self._course.open:
-            return self._end(at, point)
-        if not self._course.open and point.level < definition.thresholds.mild_level:
-            self._past.append((at, *raw))
-        return self._judge(at, point)
+            state.ewma, state.looks = 0.0, 0
+        point, raw = self._measure(state)
+        if silent and state.course.open:
+            return (self._end(state, at, point),)
+        if not state.course.open and point.level < self.thresholds.mild_level:
+            state.past.append((at, *raw))
+        return self._judge(state, at, point)
 
-    def _measure(self) -> tuple[Point, tuple[float, float | None]]:
+    def _share(self, state: MoodState) -> Baseline:
+        return state.share or self.usual_share
+
+    def _valence(self, state: MoodState) -> Baseline:
+        return state.valence or self.usual_valence
+
+    def _measure(self, state: MoodState) -> tuple[Point, tuple[float, float | None]]:
         """Move the chart on by one look; return it with the raw share and valence of the window."""
-        limits, share, valence = self._definition.thresholds, self._share, self._valence
-        talk, price = self._window.talk_ms, self._window.price_ms
-        sure, felt = self._window.mood()
+        limits, share, valence = self.thresholds, self._share(state), self._valence(state)
+        talk, price = state.window.talk_ms, state.window.price_ms
+        sure, felt = state.window.mood()
         pseudo_talk = limits.pseudo_talk_seconds * 1000.0
         part = (price + pseudo_talk * share.mean) / (talk + pseudo_talk)
         mood = (felt + limits.pseudo_confidence * valence.mean) / (sure + limits.pseudo_confidence)
         price_z = (part - share.mean) / share.spread
         apart = (price_z - (mood - valence.mean) / valence.spread) / sqrt(2.0)
-        self._ewma = limits.smoothing * apart + (1.0 - limits.smoothing) * self._ewma
-        self._looks += 1
-        spread = self._definition.spreads[min(self._looks, _CHART_MEMORY) - 1]
+        state.ewma = limits.smoothing * apart + (1.0 - limits.smoothing) * state.ewma
+        state.looks += 1
+        spread = self.spreads[min(state.looks, _CHART_MEMORY) - 1]
         raw = (price / talk, felt / sure if sure > 0.0 else None)
-        return Point(price / talk, mood, price_z, self._ewma / spread), raw
+        return Point(price / talk, mood, price_z, state.ewma / spread), raw
 
-    def _judge(self, at: int, point: Point) -> Episode | None:
-        limits, course = self._definition.thresholds, self._course
+    def _judge(self, state: MoodState, at: int, point: Point) -> Sequence[Episode]:
+        limits, course = self.thresholds, state.course
         severity = Severity.WARNING if point.level >= limits.high_level else Severity.INFO
         if course.open:
-            return self._go_on(at, point, severity)
+            return self._go_on(state, at, point, severity)
         if point.level < limits.mild_level or point.price_z < limits.minimum_price_z:
-            return None
+            return NOTHING
         if not (
-            course.may_begin(at) and self._enough() and valence_slope(self._window.segments) < 0.0
+            course.may_begin(self.form, at)
+            and self._enough(state.window)
+            and valence_slope(state.window.segments) < 0.0
         ):
-            return None
-        self._calm_since = None
-        reading = self._reading(point, severity)
-        return course.begin(at, severity, reading)
+            return NOTHING
+        state.calm_since = None
+        return (course.begin(self.form, at, severity, self._reading(state, point, severity)),)
 
-    def _go_on(self, at: int, point: Point, severity: Severity) -> Episode | None:
-        course = self._course
+    def _go_on(
+        self, state: MoodState, at: int, point: Point, severity: Severity
+    ) -> Sequence[Episode]:
+        course = state.course
         if point.level < self._limit(course.severity) / 2.0:
-            if self._calm_since is None:
-                self._calm_since = at
-            calm = at - self._calm_since >= self._definition.window_ms
-            return self._end(at, point) if calm else None
-        self._calm_since = None
-        seen = self._seen
-        newer = any(part.price_ms and (part.at, part.id) > seen for part in self._window.segments)
+            if state.calm_since is None:
+                state.calm_since = at
+            calm = at - state.calm_since >= self.window_ms
+            return (self._end(state, at, point),) if calm else NOTHING
+        state.calm_since = None
+        seen = state.seen
+        newer = any(part.price_ms and (part.at, part.id) > seen for part in state.window.segments)
         if not newer and severity <= course.severity:
-            return None
-        return course.go_on(at, severity, self._reading(point, max(severity, course.severity)))
+            return NOTHING
+        reading = self._reading(state, point, max(severity, course.severity))
+        return (course.go_on(self.form, at, severity, reading),)
 
-    def _end(self, at: int, point: Point) -> Episode:
-        return self._course.end(at, self._reading(point, self._course.severity))
+    def _end(self, state: MoodState, at: int, point: Point) -> Episode:
+        reading = self._reading(state, point, state.course.severity)
+        return state.course.end(self.form, at, reading)
 
-    def _enough(self) -> bool:
-        limits = self._definition.thresholds
-        prices = sum(1 for segment in self._window.segments if segment.price_ms)
-        long = self._window.talk_ms >= limits.minimum_talk_seconds * 1000.0
+    def _enough(self, window: TalkWindow) -> bool:
+        limits = self.thresholds
+        prices = sum(1 for segment in window.segments if segment.price_ms)
+        long = window.talk_ms >= limits.minimum_talk_seconds * 1000.0
         return long and prices >= limits.minimum_price_segments
 
     def _limit(self, severity: Severity) -> float:
-        limits = self._definition.thresholds
+        limits = self.thresholds
         return limits.mild_level if severity is Severity.INFO else limits.high_level
 
-    def _reading(self, point: Point, severity: Severity) -> Reading:
-        window, share, valence = self._window, self._share.mean, self._valence.mean
+    def _reading(self, state: MoodState, point: Point, severity: Severity) -> Reading:
+        window, share, valence = state.window, self._share(state).mean, self._valence(state).mean
         prices = [segment for segment in reversed(window.segments) if segment.price_ms]
         if prices:
-            self._seen = prices[0].at, prices[0].id
-        minutes = self._definition.window_ms / MINUTE
+            state.seen = prices[0].at, prices[0].id
+        minutes = self.window_ms / MINUTE
         return Reading(
             statistic=point.level,
             threshold=self._limit(severity),
             baseline=share,
             exposure_minutes=window.talk_ms / MINUTE,
-            window_ms=self._definition.window_ms,
+            window_ms=self.window_ms,
             evidence=newest_ids(segment.id for segment in prices),
             explanation=(
                 f"Price took {point.share:.0%} of the customer's talk in the last {minutes:g} minutes "
@@ -248,6 +259,6 @@ class PriceSensitivityWatch:
         )
 
 
-def detectors(thresholds: Thresholds) -> tuple[Detector, ...]:
+def detectors(thresholds: Thresholds) -> tuple[Detector[MoodState], ...]:
     """Return the detector of this module."""
     return (PriceSensitivity(thresholds.section("price_sensitivity", PriceSensitivityThresholds)),)

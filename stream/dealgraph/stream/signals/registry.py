@@ -2,19 +2,20 @@
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from dealgraph.stream import signals
 from dealgraph.stream.signals.detector import Detector
 from dealgraph.stream.signals.thresholds import ThresholdError, Thresholds
 
 
-def detectors(thresholds: Thresholds) -> tuple[Detector, ...]:
+def detectors(thresholds: Thresholds) -> tuple[Detector[Any], ...]:
     """Return all detectors, in the order of the names of their modules.
 
     Raises ThresholdError for a section that no detector has or that does not fit, and ValueError
     when two detectors share the name of a rule.
     """
-    found: list[Detector] = []
+    found: list[Detector[Any]] = []
     names = sorted(module.name for module in iter_modules(signals.__path__))
     taken = set()
     for name in names:
@@ -33,7 +34,7 @@ def detectors(thresholds: Thresholds) -> tuple[Detector, ...]:
     return tuple(found)
 
 
-def _refuse_twins(found: list[Detector]) -> None:
+def _refuse_twins(found: list[Detector[Any]]) -> None:
     rules = [detector.rule for detector in found]
     twins = sorted({rule for rule in rules if rules.count(rule) > 1})
     if twins:

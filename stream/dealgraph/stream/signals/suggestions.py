@@ -21,12 +21,13 @@ class Wording(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Advice(Struct, frozen=True, forbid_unknown_fields=True):
-    """Suggestions for one kind of signal: while it lasts by severity, and once it has ended."""
+    """Suggestions for one kind of signal: while it lasts by form, else by severity; once it has ended."""
 
     info: Wording
     warning: Wording
     critical: Wording
     cleared: Wording
+    forms: dict[str, Wording] = {}
 
 
 class SuggestionBook(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +59,7 @@ class Suggestions:
         severity: Severity,
         language: str,
         state: SignalState = SignalState.RAISED,
+        form: str = "",
     ) -> str:
         """Return the suggestion; `language` "zh" or a tag such as "zh-CN", else English."""
         advice = self._advice[kind]
@@ -65,6 +67,8 @@ class Suggestions:
             wording = self._retracted
         elif state is SignalState.CLEARED:
             wording = advice.cleared
+        elif form in advice.forms:
+            wording = advice.forms[form]
         elif severity is Severity.INFO:
             wording = advice.info
         else:

@@ -1,12 +1,11 @@
 """A sliding window of the customer's talk: shares, valence and its slope."""
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-_MAX_SEGMENTS: Final = 1024
+_MAX_SEGMENTS: Final = 256
 _UNIT: Final = float(1 << 40)
 
 
@@ -21,21 +20,18 @@ class Segment(Struct, frozen=True, gc=False):
     confidence: float
 
 
-class TalkWindow:
+class TalkWindow(Struct):
     """The newest segments and their sums.
 
     The sums of floats are kept as integers, in units of 2^-40, so that adding and taking away leaves
     no rounding behind and a look costs the same however much was said.
     """
 
-    __slots__ = ("_felt", "_sure", "price_ms", "segments", "talk_ms")
-
-    def __init__(self) -> None:
-        self.segments: deque[Segment] = deque()
-        self.talk_ms = 0
-        self.price_ms = 0
-        self._sure = 0
-        self._felt = 0
+    segments: list[Segment] = field(default_factory=list)
+    talk_ms: int = 0
+    price_ms: int = 0
+    sure: int = 0
+    felt: int = 0
 
     def add(self, segment: Segment) -> None:
         """Take in a segment; the oldest one goes when there are too many."""
@@ -45,8 +41,8 @@ class TalkWindow:
         self.talk_ms += segment.talk_ms
         self.price_ms += segment.price_ms
         if segment.confidence:
-            self._sure += int(segment.confidence * _UNIT)
-            self._felt += int(segment.confidence * segment.valence * _UNIT)
+            self.sure += int(segment.confidence * _UNIT)
+            self.felt += int(segment.confidence * segment.valence * _UNIT)
 
     def forget(self, oldest: int) -> None:
         """Drop segments at or before `oldest`."""
@@ -54,16 +50,16 @@ class TalkWindow:
             self._take_away()
 
     def _take_away(self) -> None:
-        segment = self.segments.popleft()
+        segment = self.segments.pop(0)
         self.talk_ms -= segment.talk_ms
         self.price_ms -= segment.price_ms
         if segment.confidence:
-            self._sure -= int(segment.confidence * _UNIT)
-            self._felt -= int(segment.confidence * segment.valence * _UNIT)
+            self.sure -= int(segment.confidence * _UNIT)
+            self.felt -= int(segment.confidence * segment.valence * _UNIT)
 
     def mood(self) -> tuple[float, float]:
         """Return the sum of confidence and the sum of valence weighted by it."""
-        return self._sure / _UNIT, self._felt / _UNIT
+        return self.sure / _UNIT, self.felt / _UNIT
 
 
 def valence_slope(segments: Iterable[Segment]) -> float:
