@@ -6,12 +6,8 @@ from dealgraph.stream.signals.thresholds import ThresholdError, Thresholds, load
 
 def test_finds_the_detectors_of_all_modules_in_order_of_their_names() -> None:
     rules = [detector.rule for detector in detectors(load_thresholds())]
-    assert rules == ["R1", "S5-COMMITMENT", "S5", "R2"]
-
-
-def test_every_module_with_detectors_is_found() -> None:
-    rules = {detector.rule for detector in detectors(load_thresholds())}
-    assert rules >= {"R1", "R2", "S5", "S5-COMMITMENT"}
+    known = ["R1", "S5-COMMITMENT", "S5", "R2"]
+    assert [rule for rule in rules if rule in known] == known
 
 
 def test_a_changed_threshold_changes_the_version_of_its_detector_alone() -> None:
