@@ -19,6 +19,7 @@ from dealgraph.graph import model
         (model.Role, interaction_pb2.Role),
         (model.ActionKind, interaction_pb2.ActionKind),
         (model.Topic, interaction_pb2.Topic),
+        (model.Feeling, interaction_pb2.Feeling),
         (model.SignalKind, alert_pb2.SignalKind),
         (model.SignalState, alert_pb2.SignalState),
         (model.Severity, alert_pb2.Severity),

@@ -112,6 +112,7 @@ def test_an_emotion_is_a_node_of_its_action(world: GraphStore) -> None:
     node = world.node(FELT)
     assert node is not None
     assert node.attributes["valence"] == "-0.5000"
+    assert node.attributes["feeling"] == "fear"
     assert world.node(NodeRef(NodeKind.EMOTION, "a2")) is None
 
 

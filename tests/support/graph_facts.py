@@ -14,6 +14,7 @@ from dealgraph.graph.model import (
     Edge,
     EdgeKind,
     Emotion,
+    Feeling,
     Node,
     NodeKind,
     NodeRef,
@@ -114,7 +115,7 @@ def make_signal(
 def small_world() -> GraphBatch:
     """A customer with a deal, two people and a rep, a call with three actions, and a signal."""
     people = [LI, LI_WECOM, WANG, ANNA]
-    feels = Emotion(-0.5, 0.25, 0.5)
+    feels = Emotion(-0.5, 0.25, 0.5, Feeling.FEAR)
     return GraphBatch(
         nodes=[
             make_node(ACME, {"name": "Acme"}),

@@ -134,6 +134,20 @@ class Stage(IntEnum):
     ONBOARDING = 11
 
 
+class Feeling(IntEnum):
+    """What a customer feels, by name; UNKNOWN where nothing says which."""
+
+    UNKNOWN = 0
+    NEUTRAL = 1
+    CALM = 2
+    JOY = 3
+    SURPRISE = 4
+    ANGER = 5
+    DISGUST = 6
+    FEAR = 7
+    SADNESS = 8
+
+
 class SignalKind(IntEnum):
     """What a decision signal says."""
 
@@ -220,6 +234,7 @@ class Emotion(Struct, frozen=True, gc=False, array_like=True):
     valence: float
     arousal: float
     confidence: float
+    feeling: Feeling = Feeling.UNKNOWN
 
 
 class Action(Struct, frozen=True, array_like=True, gc=False):

@@ -220,4 +220,5 @@ def emotion_attributes(emotion: Emotion) -> dict[str, str]:
         "valence": f"{emotion.valence:.4f}",
         "arousal": f"{emotion.arousal:.4f}",
         "confidence": f"{emotion.confidence:.4f}",
+        "feeling": emotion.feeling.name.lower(),
     }

@@ -96,7 +96,10 @@ def tagged(
             None
             if emotion is None
             else interaction_pb2.Emotion(
-                valence=emotion.valence, arousal=emotion.arousal, confidence=emotion.confidence
+                valence=emotion.valence,
+                arousal=emotion.arousal,
+                confidence=emotion.confidence,
+                feeling=int(emotion.feeling),  # type: ignore[arg-type]
             )
         ),
         language=action.language,

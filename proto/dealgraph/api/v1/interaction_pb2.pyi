@@ -395,6 +395,54 @@ ENTITY_OPPORTUNITY: Entity.ValueType  # 2
 """An opportunity."""
 Global___Entity: _TypeAlias = Entity  # noqa: Y015
 
+class _Feeling:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FeelingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Feeling.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FEELING_UNSPECIFIED: _Feeling.ValueType  # 0
+    """Not known."""
+    FEELING_NEUTRAL: _Feeling.ValueType  # 1
+    """Nothing in particular."""
+    FEELING_CALM: _Feeling.ValueType  # 2
+    """At ease."""
+    FEELING_JOY: _Feeling.ValueType  # 3
+    """Pleased."""
+    FEELING_SURPRISE: _Feeling.ValueType  # 4
+    """Surprised, for better or worse."""
+    FEELING_ANGER: _Feeling.ValueType  # 5
+    """Angry."""
+    FEELING_DISGUST: _Feeling.ValueType  # 6
+    """Put off."""
+    FEELING_FEAR: _Feeling.ValueType  # 7
+    """Worried or afraid."""
+    FEELING_SADNESS: _Feeling.ValueType  # 8
+    """Disappointed or sad."""
+
+class Feeling(_Feeling, metaclass=_FeelingEnumTypeWrapper):
+    """What a customer feels, by name."""
+
+FEELING_UNSPECIFIED: Feeling.ValueType  # 0
+"""Not known."""
+FEELING_NEUTRAL: Feeling.ValueType  # 1
+"""Nothing in particular."""
+FEELING_CALM: Feeling.ValueType  # 2
+"""At ease."""
+FEELING_JOY: Feeling.ValueType  # 3
+"""Pleased."""
+FEELING_SURPRISE: Feeling.ValueType  # 4
+"""Surprised, for better or worse."""
+FEELING_ANGER: Feeling.ValueType  # 5
+"""Angry."""
+FEELING_DISGUST: Feeling.ValueType  # 6
+"""Put off."""
+FEELING_FEAR: Feeling.ValueType  # 7
+"""Worried or afraid."""
+FEELING_SADNESS: Feeling.ValueType  # 8
+"""Disappointed or sad."""
+Global___Feeling: _TypeAlias = Feeling  # noqa: Y015
+
 @_typing.final
 class Actor(_message.Message):
     """A person who acts, as the source names them."""
@@ -890,22 +938,26 @@ class Emotion(_message.Message):
     VALENCE_FIELD_NUMBER: _builtins.int
     AROUSAL_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
+    FEELING_FIELD_NUMBER: _builtins.int
     valence: _builtins.float
     """From -1, bad, to 1, good."""
     arousal: _builtins.float
     """From 0, calm, to 1, excited."""
     confidence: _builtins.float
     """How sure the inference is, 0 to 1."""
+    feeling: Global___Feeling.ValueType
+    """The feeling that fits best among those with such a valence."""
     def __init__(
         self,
         *,
         valence: _builtins.float = ...,
         arousal: _builtins.float = ...,
         confidence: _builtins.float = ...,
+        feeling: Global___Feeling.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arousal", b"arousal", "confidence", b"confidence", "valence", b"valence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arousal", b"arousal", "confidence", b"confidence", "feeling", b"feeling", "valence", b"valence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from dealgraph.graph.model import topics_of
+from dealgraph.graph.model import Feeling, topics_of
 from dealgraph.server.cli.terminal import heading, table
 from dealgraph.stream.tagging.explaining import Explanation
 from dealgraph.stream.tagging.judging import Verdict
@@ -37,6 +37,8 @@ def show_explanation(out: Console, given: Explanation, top: int) -> None:
     if tags.emotion is not None:
         felt = tags.emotion
         mood = f"valence {felt.valence:+.2f}, arousal {felt.arousal:.2f}, confidence {felt.confidence:.2f}"
+        if felt.feeling is not Feeling.UNKNOWN:
+            mood += f", {felt.feeling.name.lower()}"
     out.print(f"emotion   {mood}")
     out.print(f"tagger    {given.version}")
     heading(out, "Words of the lexicon")

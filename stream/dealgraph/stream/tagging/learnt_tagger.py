@@ -4,6 +4,7 @@ The lexicon knows what it knows: a word that it finds weighs more than a model t
 kind. So topics are the lexicon's alone; the model of the text's language speaks
 
 - of the mood, where no word of the lexicon has one and the model is sure enough;
+- of the feeling's name, always: the likeliest of those that have such a valence;
 - of the kind, where the rules say STATEMENT because nothing fitted.
 
 A model looks at the text alone, never at the one before: events come late and shuffled, and the same text
@@ -18,7 +19,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct, structs
 
-from dealgraph.graph.model import ActionKind, Emotion, Side
+from dealgraph.graph.model import ActionKind, Emotion, Feeling, Side
 from dealgraph.stream.tagging.features import Said, needs_context
 from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger, Reading, tags_of
 from dealgraph.stream.tagging.linear_model import Doubles, Head, LinearModel, probabilities
@@ -70,11 +71,24 @@ class _Feelings:
             self.factor[members] = share / max(float(shares[members].sum()), 1e-6)
         self.good = (self.valence > 0).astype(float)
         self.bad = (self.valence < 0).astype(float)
+        self.names = [Feeling[name.upper()] for name in head.classes]
 
-    def read(self, likely: Doubles) -> list[Emotion | None]:
-        """Return the mood per text where it is surely good or bad, else None."""
+    def carried(self, likely: Doubles) -> Doubles:
+        """Return the probabilities with the shares of business."""
         carried = likely * self.factor
-        carried /= carried.sum(axis=1, keepdims=True)
+        return carried / carried.sum(axis=1, keepdims=True)
+
+    def name(self, carried: Doubles, valences: Sequence[float]) -> list[Feeling]:
+        """Return per text the likeliest feeling that has the sign of its valence, or UNKNOWN."""
+        fits = np.sign(self.valence) == np.sign(np.array(valences))[:, None]
+        best = np.where(fits, carried, -1.0).argmax(axis=1)
+        return [
+            self.names[at] if fits[row, at] else Feeling.UNKNOWN
+            for row, at in enumerate(best.tolist())
+        ]
+
+    def moods(self, carried: Doubles) -> list[Emotion | None]:
+        """Return the mood per text where it is surely good or bad, else None."""
         good, bad = carried @ self.good, carried @ self.bad
         valence, arousal = carried @ self.valence, carried @ self.arousal
         return [
@@ -131,7 +145,7 @@ class LearntTagger:
         for language in self.models:
             open_ = [
                 at for at, found in enumerate(tags)
-                if found.language == language and _is_open(found, readings[at])
+                if found.language == language and (found.emotion is not None or _is_plain(found))
             ]  # fmt: skip
             if open_:
                 self._fill(language, utterances, readings, tags, open_)
@@ -152,10 +166,7 @@ class LearntTagger:
         feeling, kind = model.head(FEELING), model.head(KIND)
         if feeling >= 0:
             head = model.heads[feeling]
-            moods = self._feelings[language].read(probabilities(head, scores[feeling]))
-            for at, mood in zip(numbers, moods, strict=True):
-                if mood is not None and tags[at].emotion is not None and not readings[at].felt:
-                    tags[at] = structs.replace(tags[at], emotion=mood)
+            self._tell_mood(language, probabilities(head, scores[feeling]), readings, tags, numbers)
         if kind >= 0:
             head = model.heads[kind]
             likely = probabilities(head, scores[kind])
@@ -164,6 +175,27 @@ class LearntTagger:
                 found = _KINDS.get(head.classes[best])
                 if found is not None and row[best] >= _SURE_OF_KIND and _is_plain(tags[at]):
                     tags[at] = structs.replace(tags[at], kind=found, confidence=float(row[best]))
+
+    def _tell_mood(
+        self,
+        language: str,
+        likely: Doubles,
+        readings: Sequence[Reading],
+        tags: list[Tags],
+        numbers: Sequence[int],
+    ) -> None:
+        feelings = self._feelings[language]
+        carried = feelings.carried(likely)
+        told: dict[int, tuple[int, Emotion]] = {}
+        for row, (at, mood) in enumerate(zip(numbers, feelings.moods(carried), strict=True)):
+            emotion = tags[at].emotion
+            if emotion is not None:
+                told[at] = row, emotion if mood is None or readings[at].felt else mood
+        rows = [row for row, _ in told.values()]
+        names = feelings.name(carried[rows], [emotion.valence for _, emotion in told.values()])
+        for (at, (_, emotion)), name in zip(told.items(), names, strict=True):
+            emotion = structs.replace(emotion, feeling=name)
+            tags[at] = structs.replace(tags[at], emotion=emotion)
 
 
 def shipped_models() -> dict[str, LinearModel]:
@@ -177,10 +209,6 @@ def shipped_models() -> dict[str, LinearModel]:
 
 def _is_plain(tags: Tags) -> bool:
     return tags.kind is ActionKind.STATEMENT and not tags.topics
-
-
-def _is_open(tags: Tags, reading: Reading) -> bool:
-    return _is_plain(tags) or (tags.emotion is not None and not reading.felt)
 
 
 def _check(language: str, model: LinearModel) -> None:
