@@ -76,7 +76,7 @@ class _Feelings:
     def carried(self, likely: Doubles) -> Doubles:
         """Return the probabilities with the shares of business."""
         carried = likely * self.factor
-        return carried / carried.sum(axis=1, keepdims=True)
+        return np.asarray(carried / carried.sum(axis=1, keepdims=True))
 
     def name(self, carried: Doubles, valences: Sequence[float]) -> list[Feeling]:
         """Return per text the likeliest feeling that has the sign of its valence, or UNKNOWN."""
