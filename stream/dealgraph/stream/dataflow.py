@@ -10,7 +10,7 @@ recovery store, as the keyed state can be loaded from the graph and the position
 
 from collections.abc import Iterable, Sequence
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -19,7 +19,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from msgspec import Struct
 
-from dealgraph.graph.model import ActionKind, NodeRef
+from dealgraph.graph.model import NodeRef
 from dealgraph.graph.storage import StorageError
 from dealgraph.graph.store import GraphStore
 from dealgraph.stream.admission import Admission, Admitted
@@ -38,11 +38,10 @@ from dealgraph.stream.steps import (
     shard_of,
     state_key,
 )
-from dealgraph.stream.tagging.tags import Tagger, Tags, Utterance
+from dealgraph.stream.tagging.tags import WORDLESS, Tagger, Tags, Utterance
 from dealgraph.stream.writer import Writer
 
 _Keyed = Tagged | Merged | TakenBack | Passed
-_WORDLESS: Final = Tags(ActionKind.STATEMENT, 0.0, 0, None, "")
 
 
 class Parts(Struct, frozen=True):
@@ -103,7 +102,7 @@ def _tag(parts: Parts, batch: Sequence[Admitted]) -> list[_Keyed]:
     try:
         found = iter(parts.tagger.tag_all([_utterance(item) for item in worded]))
         tagged = [
-            _tagged(parts.tagger, item, next(found) if item.interaction.text else _WORDLESS)
+            _tagged(parts.tagger, item, next(found) if item.interaction.text else WORDLESS)
             if isinstance(item, Consented)
             else item
             for item in batch
@@ -122,7 +121,7 @@ def _utterance(item: Consented) -> Utterance:
 
 def _tag_one(tagger: Tagger, item: Consented) -> Tagged | Passed:
     interaction = item.interaction
-    tags = _WORDLESS
+    tags = WORDLESS
     if interaction.text:
         try:
             tags = tagger.tag(

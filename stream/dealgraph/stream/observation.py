@@ -1,6 +1,9 @@
 """How a tagged interaction, live or loaded from the graph, is seen by detectors and kept as an action."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
+
+from msgspec.structs import replace
 
 from dealgraph.graph.model import Action, ActionKind, Emotion, Stage
 from dealgraph.stream.interaction import (
@@ -117,6 +120,26 @@ def observed_of(action: Action) -> Observed:
         stage,
         action.rep,
     )
+
+
+def as_seen(actions: Iterable[Observed], aliases: Mapping[str, str]) -> Iterator[Observed]:
+    """Yield the actions of an opportunity, in order, with the person after merges and the stage.
+
+    `aliases` name the first id of a person for the ids that were merged.
+    """
+    stage = Stage.UNKNOWN
+    for action in actions:
+        if action.kind is ActionKind.STAGE_CHANGE:
+            stage = action.stage
+        yield placed(action, stage, aliases)
+
+
+def placed(action: Observed, stage: Stage, aliases: Mapping[str, str]) -> Observed:
+    """Return an action as it is seen at a stage, with the person after merges."""
+    person = aliases.get(action.person, action.person)
+    if person == action.person and stage is action.stage:
+        return action
+    return replace(action, person=person, stage=stage)
 
 
 _NO_EMOTION: Final = Emotion(0.0, 0.0, 0.0)

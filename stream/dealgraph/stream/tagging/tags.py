@@ -1,7 +1,7 @@
 """What the tagger says about an interaction, and the port of taggers."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -16,6 +16,10 @@ class Tags(Struct, frozen=True, gc=False):
     topics: int
     emotion: Emotion | None
     language: str
+
+
+WORDLESS: Final = Tags(ActionKind.STATEMENT, 0.0, 0, None, "")
+"""Tags of what has no words."""
 
 
 class Utterance(Struct, frozen=True, gc=False):
