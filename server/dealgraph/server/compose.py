@@ -97,7 +97,7 @@ class Embedded:
         files = {topic: log_file for topic in _LOG_TOPICS} | {Topic.ALERTS: graph_file}
         self.log = self.alerts = SqliteLog(files)
         self.graph = EmbeddedGraph(graph_file)
-        policy = _policy(settings)
+        policy = consent_policy(settings)
         limits = Limits(max_clock_skew_ms=settings.ingest.max_clock_skew_seconds * 1000)
         channels = ChannelBook(self.log, load_rules(), settings.channels.unregistered)
         self.gate = Gate(self.log, self.tenant, policy, limits, clock, meter, channels)
@@ -239,7 +239,8 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _policy(settings: Settings) -> ConsentPolicy:
+def consent_policy(settings: Settings) -> ConsentPolicy:
+    """Return which purposes are covered per channel until somebody withdraws them."""
     stated = settings.consent
     granted = {
         Channel.VOICE: stated.voice,

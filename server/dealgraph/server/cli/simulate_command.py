@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Struct
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dealgraph.server.cli.command import FOLDER, Command, CommandError, check_address
+from dealgraph.server.cli.command import FOLDER, Command, check_address
 from dealgraph.server.cli.import_report import show_report
 from dealgraph.server.cli.intake import ServerSink, Tally, bring_in
+from dealgraph.server.cli.scenarios import chosen_scenario
 from dealgraph.server.cli.simulate_reading import reading
 from dealgraph.server.cli.terminal import console
 from dealgraph.server.client import Client
@@ -23,7 +24,7 @@ from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.interaction_rows import encode_row
 from dealgraph.stream.world.event import Event
 from dealgraph.stream.world.people import competitors
-from dealgraph.stream.world.scenario import Scenario, load_scenario, shipped, shipped_scenario
+from dealgraph.stream.world.scenario import Scenario, shipped
 from dealgraph.stream.world.truth import encode
 from dealgraph.stream.world.world import World
 
@@ -61,17 +62,6 @@ class Manifest(Struct, frozen=True):
     rows: int
     sha256: str
     truths: dict[str, int]
-
-
-def _scenario(value: str) -> Scenario:
-    path = Path(value)
-    if path.suffix or path.exists():
-        if not path.is_file():
-            raise CommandError(f"There is no scenario {value}. Shipped: {', '.join(shipped())}.")
-        return load_scenario(path)
-    if value not in shipped():
-        raise CommandError(f"There is no scenario {value!r}. Shipped: {', '.join(shipped())}.")
-    return shipped_scenario(value)
 
 
 def row_of(event: Event) -> bytes:
@@ -181,7 +171,7 @@ def COMMAND(  # noqa: N802
     """Simulate a sales organisation whose truth is known."""
     if [out, target, read].count(None) != 2:
         raise click.UsageError("Say where to: --out DIR or --target HOST:PORT, or --read N.")
-    scenario = _scenario(named)
+    scenario = chosen_scenario(named)
     if read is not None:
         for line in reading(scenario, seed, read):
             click.echo(line)

@@ -1,0 +1,82 @@
+"""`dealgraph signals`: how good the detectors are, and why a signal was raised."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from dealgraph.server.cli.command import Command
+from dealgraph.server.cli.scenarios import chosen_scenario
+from dealgraph.server.cli.signals_report import lines_of, show_lines
+from dealgraph.server.cli.terminal import console
+from dealgraph.server.compose import consent_policy, open_tagger
+from dealgraph.server.settings import load
+from dealgraph.stream.evaluation.histories import histories
+from dealgraph.stream.evaluation.judging import Judge
+from dealgraph.stream.signals.registry import detectors
+from dealgraph.stream.signals.thresholds import load_thresholds
+from dealgraph.stream.world.scenario import shipped
+
+_HELP: Final = """
+Work with decision signals: how good they are, why one was raised, and where their thresholds stand.
+"""
+
+
+@click.group(help=_HELP, short_help="Judge, explain and calibrate decision signals")
+def COMMAND() -> None:  # noqa: N802
+    """Hold the commands of the signals together."""
+
+
+@COMMAND.command(
+    "evaluate",
+    cls=Command,
+    help=f"""
+    Judge the detectors on simulated worlds whose truth is known.
+
+    Prints for each signal, recorded and pushed: how many plants above the least effect were found and how
+    fast, and how often it was raised for nothing in clean deals, with 95 % intervals. Thresholds were tuned
+    on scenario `tuning` with seeds 1 to 20; the default is another scenario and seed. A world takes about
+    half a minute. Shipped scenarios: {", ".join(shipped())}.
+    """,
+    examples=(
+        (
+            "judge on worlds that were not tuned on",
+            "dealgraph signals evaluate --seed 101 --seed 102",
+        ),
+        ("when a third is recorded", "dealgraph signals evaluate --scenario partial --seed 101"),
+    ),
+)
+@click.option("--scenario", "named", multiple=True, default=("judging",), show_default=True,
+              help="A YAML file or a shipped name; may be given again.")  # fmt: skip
+@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, default=(101,),
+              show_default=True, help="May be given again: worlds are added up.")  # fmt: skip
+@click.option("--json", "report", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the figures into this file, too.")  # fmt: skip
+def _evaluate(named: Sequence[str], seeds: Sequence[int], report: Path | None) -> int:
+    """Judge the detectors on simulated worlds."""
+    settings = load(None)
+    tagger, policy = open_tagger(settings.tagging), consent_policy(settings)
+    judge = Judge(detectors(load_thresholds()))
+    scenarios = [chosen_scenario(name) for name in named]
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    screen = console(stderr=True)
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        for scenario in scenarios:
+            for seed in seeds:
+                task = bar.add_task(f"{scenario.name}, seed {seed}", total=1.0)
+                show = partial(_show, bar, task)
+                judge.add(histories(scenario, seed, tagger, policy, show))
+    lines = lines_of(judge.verdicts)
+    show_lines(console(), lines)
+    if report is not None:
+        figures = {"scenarios": list(named), "seeds": list(seeds), "signals": lines}
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+    return 0
+
+
+def _show(bar: Progress, task: TaskID, done: float) -> None:
+    bar.update(task, completed=done)

@@ -1,0 +1,98 @@
+"""What `dealgraph signals` prints."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from rich.console import Console
+
+from dealgraph.graph.model import Level
+from dealgraph.server.cli.terminal import table
+from dealgraph.stream.evaluation.judging import (
+    Interval,
+    Verdict,
+    count_interval,
+    share_interval,
+)
+from dealgraph.stream.evaluation.plants import Name
+
+
+class Line(Struct, frozen=True):
+    """The figures of one signal at one level. Intervals are 95 %; delays are means.
+
+    `weeks_per_false` is None when nothing false was found; then its interval still has a lower end.
+    """
+
+    kind: str
+    form: str
+    level: str
+    planted: int
+    found: int
+    recall: float
+    recall_interval: Interval
+    even_precision: float
+    raw_precision: float
+    delay_days: float | None
+    delay_sessions: float | None
+    delay_minutes: float | None
+    clean_weeks: float
+    false: int
+    weeks_per_false: float | None
+    least_weeks_per_false: float
+
+
+def lines_of(verdicts: Mapping[tuple[Name, Level], Verdict]) -> list[Line]:
+    """Return the figures, in order of kind, form and level."""
+    order = sorted(verdicts, key=lambda key: (int(key[0][0]), key[0][1], int(key[1])))
+    return [_line(*key, verdicts[key]) for key in order]
+
+
+def _line(name: Name, level: Level, verdict: Verdict) -> Line:
+    delays = verdict.delays
+    days, sessions, minutes = (
+        (sum(delay[part] for delay in delays) / len(delays) for part in range(3))
+        if delays
+        else (None, None, None)
+    )
+    return Line(
+        kind=name[0].name,
+        form=name[1],
+        level=level.name,
+        planted=verdict.planted,
+        found=verdict.found,
+        recall=verdict.recall(),
+        recall_interval=share_interval(verdict.found, verdict.planted),
+        even_precision=verdict.even_precision(),
+        raw_precision=verdict.raw_precision(),
+        delay_days=days,
+        delay_sessions=sessions,
+        delay_minutes=minutes,
+        clean_weeks=verdict.clean_weeks,
+        false=verdict.false,
+        weeks_per_false=verdict.weeks_per_false() if verdict.false else None,
+        least_weeks_per_false=verdict.clean_weeks / count_interval(verdict.false)[1],
+    )
+
+
+def show_lines(out: Console, lines: Sequence[Line]) -> None:
+    """Print a table with a line per signal and level."""
+    numbers = "Found,Recall,95 %,Precision,raw,Days,Sessions,False,Weeks per false".split(",")
+    shown = table("How good the signals are", ["Signal", "Level", *numbers], numbers=numbers)
+    for line in lines:
+        if not line.planted and not line.false:
+            continue
+        low, high = line.recall_interval
+        per_false = "none" if line.weeks_per_false is None else f"{line.weeks_per_false:,.0f}"
+        shown.add_row(
+            f"{line.kind}{'.' if line.form else ''}{line.form}", line.level.lower(),
+            f"{line.found}/{line.planted}", f"{line.recall:.2f}", f"{low:.2f}–{high:.2f}",
+            f"{line.even_precision:.2f}", f"{line.raw_precision:.2f}",
+            "–" if line.delay_days is None else f"{line.delay_days:.1f}",
+            "–" if line.delay_sessions is None else f"{line.delay_sessions:.1f}",
+            f"{line.false}", f"{per_false} (≥ {line.least_weeks_per_false:,.0f})",
+        )  # fmt: skip
+    out.print(shown)
+    out.print(
+        "Precision: at even odds of clean and planted deals; raw: at the odds of the scenario. "
+        "Weeks per false: opportunity-weeks of clean deals per signal raised for nothing.",
+        markup=False,
+    )
