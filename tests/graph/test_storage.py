@@ -55,6 +55,25 @@ def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_compacted_file_holds_nothing_of_what_was_deleted(database: Database) -> None:
+    for number in range(200):
+        _write(database, f"secret {number}")
+    with database.transaction() as connection:
+        connection.execute("delete from note")
+    database.compact()
+    assert not any(b"secret" in file.read_bytes() for file in database.path.parent.iterdir())
+
+
+def test_a_file_cannot_be_compacted_while_somebody_reads_what_was_there(database: Database) -> None:
+    _write(database, "one")
+    with database.reading() as connection:
+        connection.execute("select text from note").fetchone()
+        with pytest.raises(StorageLockedError):
+            database.compact()
+    database.compact()
+    assert _notes(database) == ["one"]
+
+
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     with pytest.raises(_GivenUpError), database.transaction():
         _write(database, "lost")

@@ -74,6 +74,15 @@ def test_an_empty_graph_knows_nothing(store: GraphStore) -> None:
     assert store.position() == 0
 
 
+def test_a_graph_that_was_cleared_is_empty_and_can_be_made_anew(world: GraphStore) -> None:
+    before = graph_hash(world)
+    world.clear()
+    assert (list(world.scan_nodes()), list(world.scan_edges())) == ([], [])
+    assert (world.counts().nodes, world.position()) == ({}, 0)
+    world.apply(small_world())
+    assert graph_hash(world) == before
+
+
 def test_a_node_has_the_facts_observed_last_in_event_time(store: GraphStore) -> None:
     store.apply(GraphBatch(nodes=[make_node(DEAL, {"stage": "won", "owner": "Anna"}, 30, 40)]))
     store.apply(GraphBatch(nodes=[make_node(DEAL, {"stage": "proposal"}, 20, 50)]))

@@ -136,6 +136,20 @@ def test_trimming_forgets_old_records_and_never_gives_their_offsets_away(log: Ev
     assert log.read(Topic.ALERTS, 0, 9)[0].offset == 6
 
 
+def test_records_are_rewritten_in_their_place_and_deleted(log: EventLog) -> None:
+    log.append(Topic.ALERTS, [record(name) for name in "abc"])
+
+    log.rewrite(Topic.ALERTS, {1: record("z", "new", at=7), 3: None, 9: record("nowhere")})
+
+    assert log.read(Topic.ALERTS, 0, 9) == [
+        Record(1, "z", 7, b"new"),
+        Record(2, "b", MONDAY, b"body"),
+    ]
+    assert log.find(Topic.ALERTS, ["a", "c", "nowhere"]) == {}
+    assert log.end(Topic.ALERTS) == 3
+    assert log.append(Topic.ALERTS, [record("z", "new")]) == [DUPLICATE]
+
+
 def test_what_a_transaction_holds_is_seen_by_others_after_its_commit_only(log: EventLog) -> None:
     with log.transaction(Topic.ALERTS):
         log.append(Topic.ALERTS, [record("a")])

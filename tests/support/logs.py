@@ -6,6 +6,7 @@ from dealgraph.graph.storage import Database
 from dealgraph.stream.channel_book import ChannelBook
 from dealgraph.stream.channels import load_rules
 from dealgraph.stream.consent import ConsentPolicy
+from dealgraph.stream.erasures import Erasures
 from dealgraph.stream.ingest import Gate
 from dealgraph.stream.log import EventLog, NewRecord, Topic
 from dealgraph.stream.meter import Meter, SilentMeter
@@ -40,7 +41,8 @@ def open_gate(
     """Return a gate of `TENANT` whose clock stands at `now`."""
     channels = ChannelBook(log, load_rules(), "count")
     policy, meter = policy or ConsentPolicy(), meter or SilentMeter()
-    return Gate(log, TENANT, policy, Limits(), lambda: now, meter, channels)
+    erasures = Erasures(log, "a secret")
+    return Gate(log, TENANT, policy, Limits(), lambda: now, meter, channels, erasures)
 
 
 def record(id_: str, body: str = "body", at: int = MONDAY) -> NewRecord:

@@ -24,6 +24,8 @@ class Checkpoints:
         self._rows = 0
         self._due = threading.Event()
         self._stopped = False
+        self.resting = threading.Lock()
+        """Whoever holds it keeps the thread from moving anything: two at once refuse each other."""
         self._overgrown = False
         self._thread = threading.Thread(target=self._run, name=f"checkpoints {path.name}")
         # A process that ends without closing must not wait for this thread: nothing is lost.
@@ -59,7 +61,8 @@ class Checkpoints:
 
     def _move(self, connection: sqlite3.Connection) -> None:
         try:
-            _, pages, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+            with self.resting:
+                _, pages, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
         except sqlite3.Error:
             # The next round tries again, and the writer meets the same trouble with a caller to tell.
             return

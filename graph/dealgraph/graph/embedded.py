@@ -61,6 +61,11 @@ class EmbeddedGraph:
         with self._database.transaction() as connection:
             self._writer.write(connection, batch)
 
+    def clear(self) -> None:
+        """Forget everything, to be made anew."""
+        with self._database.transaction() as connection:
+            self._writer.clear(connection)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Join what is written inside into one commit."""

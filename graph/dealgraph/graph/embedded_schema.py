@@ -1,5 +1,6 @@
 """The tables of the embedded graph. Nodes are integers inside; README.md explains every table."""
 
+import re
 from typing import Final
 
 VERSION: Final = 4
@@ -61,6 +62,11 @@ create table if not exists progress (
 );
 """
 """Script that creates the tables; it can be joined with another schema in one file."""
+
+CLEAR: Final = tuple(
+    f"delete from {table}" for table in re.findall(r"create table if not exists (\w+)", SCHEMA)
+)
+"""Statements that empty all tables."""
 
 EDGE_NOUNS: Final = 100
 """`tally.noun` is the number of a node kind, or of an edge kind plus this."""

@@ -11,7 +11,7 @@ from msgspec import structs
 from dealgraph.graph.embedded_edges import JOINED
 from dealgraph.graph.embedded_ids import Ids, stored_ids
 from dealgraph.graph.embedded_known import Known, Run, covered, observe, remember
-from dealgraph.graph.embedded_schema import EDGE_NOUNS
+from dealgraph.graph.embedded_schema import CLEAR, EDGE_NOUNS
 from dealgraph.graph.implied import signal_edges
 from dealgraph.graph.model import OPEN, Action, DecisionSignal, Edge, EdgeKind, Node, NodeKind
 from dealgraph.graph.schema import check_actor, check_edge, check_node
@@ -32,6 +32,12 @@ class GraphWriter:
         """Drop what is known: written rows were taken back."""
         self._known.forget()
         self._ids.forget()
+
+    def clear(self, connection: sqlite3.Connection) -> None:
+        """Take everything out of the tables."""
+        for statement in CLEAR:
+            connection.execute(statement)
+        self.forget()
 
     def write(self, connection: sqlite3.Connection, batch: GraphBatch) -> None:
         """Write a batch. Raises SchemaError; then, as after any error, the caller rolls back."""

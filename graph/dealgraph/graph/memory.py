@@ -54,6 +54,11 @@ class MemoryGraph:
         with self._open() as facts:
             facts.add(batch)
 
+    def clear(self) -> None:
+        """Forget everything, to be made anew."""
+        with self._open():
+            self._facts = Facts()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep other threads out; nothing is taken back when it fails."""

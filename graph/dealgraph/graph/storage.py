@@ -189,6 +189,21 @@ class Database:
         except sqlite3.Error as error:
             raise typed(error, self._path) from error
 
+    def compact(self) -> None:
+        """Write the file anew, so that it holds nothing of what was deleted, and empty its log.
+
+        Raises StorageLockedError while a reading goes on that began before.
+        """
+        with self._lock, self._checkpoints.resting, self._typed_errors():
+            self._check_open()
+            self._writer.execute("vacuum")
+            busy, _, _ = self._writer.execute("pragma wal_checkpoint(truncate)").fetchone()
+        if busy:
+            raise StorageLockedError(
+                f"{self._path} is being read, so that what was deleted cannot leave its log yet. "
+                "Try again."
+            )
+
     def close(self) -> None:
         """Close all connections; the database answers no more. Readings under way end first."""
         with self._lock:

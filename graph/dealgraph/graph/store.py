@@ -127,6 +127,10 @@ class GraphStore(Protocol):
         """Add a batch, whole or not at all. Raises StorageError, and SchemaError for a wrong edge."""
         ...
 
+    def clear(self) -> None:
+        """Forget everything, the position too: the graph is to be made anew. Raises StorageError."""
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """Join what is written inside into one commit, where the adapter can; else do nothing."""
         ...

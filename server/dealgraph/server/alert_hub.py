@@ -123,6 +123,13 @@ class AlertHub:
         self._progress.set()
         self._progress = asyncio.Event()
 
+    async def begin_again(self) -> None:
+        """Read the alerts in memory anew: some of them are gone, or say something else."""
+        async with self._tail_lock:
+            self._entries.clear()
+            await self._in_thread(self._begin)
+        await self.catch_up()
+
     async def progressed(self) -> None:
         """Return after the dataflow has committed and what it found was taken in."""
         await self._progress.wait()

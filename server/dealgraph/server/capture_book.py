@@ -38,6 +38,11 @@ class CaptureBook:
         self._graph = graph
         self._gate = gate
         self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Count from the start of the log."""
+        self._generation = self._gate.generation
         self._capture = Capture()
         self._sightings = Sightings()
         self._corrections: dict[str, int] = {}
@@ -72,6 +77,8 @@ class CaptureBook:
         return total.traceable_ratio if total is not None else None
 
     def _catch_up(self, pages: int = sys.maxsize) -> None:
+        if self._generation != self._gate.generation:
+            self._begin()
         position = self._graph.position()
         while self._read < position and pages > 0:
             pages -= 1

@@ -59,14 +59,19 @@ class ChannelWatch:
         self._metrics = metrics
         self._clock = clock
         self._rules = gate.channels.rules
-        self._identities = gate.identities()
+        self._warned: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Look at the log from its start."""
+        self._generation = self._gate.generation
+        self._identities = self._gate.identities()
         self._quality = ChannelQuality(GoldenRecord(self._members), self._rules)
         self._read = dict.fromkeys((Topic.INTERACTIONS, Topic.HELD, Topic.DEAD_LETTERS), 0)
         self._since: dict[str, int] = {}
         self._held: defaultdict[str, list[int]] = defaultdict(list)
         self._held_ids: set[str] = set()
-        self._warned: dict[str, int] = {}
-        self._lock = threading.Lock()
 
     async def run(self, every_seconds: float) -> None:
         """Watch until cancelled; a storage that cannot be read or written is tried again later."""
@@ -109,6 +114,8 @@ class ChannelWatch:
     def catch_up(self) -> None:
         """Take what the log took in since the last time: first what counts, then what is held."""
         with self._lock:
+            if self._generation != self._gate.generation:
+                self._begin()
             if self._identities.decisions != (current := self._gate.identities()).decisions:
                 self._identities = current
             channels = {channel.name: channel for channel in self._gate.channels.channels()}

@@ -20,6 +20,7 @@ from dealgraph.api.v1 import (
     alert_service_pb2,
     alert_service_pb2_grpc,
     channel_service_pb2_grpc,
+    erasure_service_pb2_grpc,
     graph_service_pb2_grpc,
     identity_service_pb2_grpc,
     ingest_service_pb2,
@@ -61,6 +62,7 @@ class Client:
         self.alert = alert_service_pb2_grpc.AlertServiceStub(self._channel)
         self.identity = identity_service_pb2_grpc.IdentityServiceStub(self._channel)
         self.channel = channel_service_pb2_grpc.ChannelServiceStub(self._channel)
+        self.erasure = erasure_service_pb2_grpc.ErasureServiceStub(self._channel)
         self.report = report_service_pb2_grpc.ReportServiceStub(self._channel)
 
     def __enter__(self) -> Self:

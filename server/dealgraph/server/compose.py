@@ -19,6 +19,7 @@ from msgspec import Struct
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.model import Channel, Severity, SignalKind, SignalState
 from dealgraph.graph.storage import Database, StorageError, StorageLockedError
+from dealgraph.server.erasing import Erasing, Remaking
 from dealgraph.server.settings import Settings, TaggingSettings
 from dealgraph.stream import sqlite_log
 from dealgraph.stream.admission import Admission
@@ -26,9 +27,10 @@ from dealgraph.stream.channel_book import ChannelBook
 from dealgraph.stream.channels import load_rules
 from dealgraph.stream.consent import ConsentPolicy
 from dealgraph.stream.dataflow import Parts
+from dealgraph.stream.erasures import Erasures
 from dealgraph.stream.ingest import Gate
 from dealgraph.stream.interaction import Purpose
-from dealgraph.stream.log import Topic
+from dealgraph.stream.log import RecordSink, Topic
 from dealgraph.stream.meter import Meter
 from dealgraph.stream.runner import Runner
 from dealgraph.stream.shard import Rules
@@ -49,7 +51,7 @@ Clock = Callable[[], int]
 LOG_FORMAT: Final = 1
 _GRAPH: Final = "graph.db"
 _NEW_GRAPH: Final = "graph.new.db"
-_LOG_TOPICS: Final = tuple(topic for topic in Topic if topic is not Topic.ALERTS)
+_GRAPH_TOPICS: Final = (Topic.ALERTS, Topic.REMADE)
 
 
 class Identity(Struct, frozen=True):
@@ -94,13 +96,15 @@ class Embedded:
             EmbeddedGraph.VERSION,
             durable=False,
         )
-        files = {topic: log_file for topic in _LOG_TOPICS} | {Topic.ALERTS: graph_file}
+        files = {topic: log_file for topic in Topic} | dict.fromkeys(_GRAPH_TOPICS, graph_file)
         self.log = self.alerts = SqliteLog(files)
         self.graph = EmbeddedGraph(graph_file)
         policy = consent_policy(settings)
         limits = Limits(max_clock_skew_ms=settings.ingest.max_clock_skew_seconds * 1000)
         channels = ChannelBook(self.log, load_rules(), settings.channels.unregistered)
-        self.gate = Gate(self.log, self.tenant, policy, limits, clock, meter, channels)
+        secret = self.identity.log
+        erasures = Erasures(self.log, secret)
+        self.gate = Gate(self.log, self.tenant, policy, limits, clock, meter, channels, erasures)
         self.tagger = open_tagger(settings.tagging)
         suggestions = load_suggestions()
 
@@ -108,20 +112,26 @@ class Embedded:
             language = settings.tagging.suggestion_language
             return suggestions.text(kind, severity, language, state, form)
 
-        flow = settings.dataflow
-        writer = Writer(self.graph, Logs(self.alerts, self.log), clock, meter, self._committed)
-        parts = Parts(
-            admission=Admission(self.log, self.graph, policy, flow.shards, meter),
-            tagger=self.tagger,
-            rules=Rules(detectors(load_thresholds()), suggestion),
-            graph=self.graph,
-            writer=writer,
-            meter=meter,
-            shards=flow.shards,
-            hot_actions=flow.hot_actions,
-        )
+        flow, log, graph = settings.dataflow, self.log, self.graph
+        rules = Rules(detectors(load_thresholds()), suggestion)
+
+        def parts(alerts: RecordSink, meter: Meter) -> Parts:
+            """Return what the dataflow is made of, at the position that the graph has now."""
+            writer = Writer(graph, Logs(alerts, log), clock, meter, self._committed)
+            admission = Admission(log, graph, policy, erasures.erased_at, flow.shards, meter)
+            shape = {"shards": flow.shards, "hot_actions": flow.hot_actions}
+            return Parts(admission, self.tagger, rules, graph, writer, meter, **shape)
+
         self.runner = Runner(
-            self.log, parts, batch=flow.batch, clock=clock, on_death=self._committed
+            log, parts(self.alerts, meter), batch=flow.batch, clock=clock, on_death=self._committed
+        )
+        self.erasing = Erasing(
+            self.gate,
+            log,
+            Remaking(graph, self.alerts, self.runner, parts, meter),
+            (log_file, graph_file),
+            secret,
+            clock,
         )
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -180,6 +190,7 @@ def rebuilding(
     embedded = Embedded(directory, settings, clock, meter, _NEW_GRAPH)
     try:
         yield embedded
+        embedded.erasing.note_made_anew()
     finally:
         embedded.close()
     with _locked(directory):

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from dealgraph.api.v1 import (
     alert_service_pb2,
     channel_service_pb2,
+    erasure_service_pb2,
     graph_service_pb2,
     identity_service_pb2,
     ingest_service_pb2,
@@ -32,6 +33,7 @@ SERVICES: Final = tuple(
         (identity_service_pb2, "IdentityService"),
         (report_service_pb2, "ReportService"),
         (channel_service_pb2, "ChannelService"),
+        (erasure_service_pb2, "ErasureService"),
     )
 )
 """Full names of dealgraph's services."""

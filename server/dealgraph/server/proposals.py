@@ -31,17 +31,18 @@ class ProposalBook:
         self._matching = matching
         self._clock = clock
         self._lock = threading.Lock()
-        self._found: tuple[int, int, int, Proposals] | None = None
+        self._found: tuple[tuple[int, int], int, int, Proposals] | None = None
 
     def read(self) -> Proposals:
         """Return the proposals; a decision of a curator is seen at once, new names within a minute."""
         with self._lock:
             identities = self._gate.identities()
+            past = (self._gate.generation, identities.decisions)
             position, now = self._graph.position(), self._clock()
             if self._found is not None:
-                decisions, seen, at, proposals = self._found
+                before, seen, at, proposals = self._found
                 fresh = position == seen or now - at < _KEPT_MS
-                if decisions == identities.decisions and fresh:
+                if before == past and fresh:
                     return proposals
 
             def settled(one: NodeRef, other: NodeRef) -> bool:
@@ -49,7 +50,7 @@ class ProposalBook:
                 return together or identities.apart(one, other)
 
             proposals = propose(self._profiles(), self._matching, settled)
-            self._found = (identities.decisions, position, now, proposals)
+            self._found = (past, position, now, proposals)
             return proposals
 
     def _profiles(self) -> Iterator[Profile]:

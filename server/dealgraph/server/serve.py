@@ -87,6 +87,11 @@ class Server:
         watch = loop.create_task(services.channels.run(self._settings.channels.check_seconds))
         self._resources.callback(watch.cancel)
         watch.add_done_callback(self._check_tail)
+        self._resources.push_async_callback(asyncio.to_thread, embedded.erasing.wait)
+        self._resources.push_async_callback(asyncio.to_thread, embedded.runner.stop)
+        erasing = loop.create_task(services.erasures.run(self._settings.erasure.check_seconds))
+        self._resources.callback(erasing.cancel)
+        erasing.add_done_callback(self._check_tail)
         metrics = await self._open_metrics(stated.metrics)
         webhook = await self._open_webhook(self._settings.webhook.listen)
         server = grpc.aio.server(

@@ -10,6 +10,7 @@ import grpc
 from dealgraph.api.v1 import (
     alert_service_pb2_grpc,
     channel_service_pb2_grpc,
+    erasure_service_pb2_grpc,
     graph_service_pb2_grpc,
     identity_service_pb2_grpc,
     ingest_service_pb2_grpc,
@@ -26,6 +27,7 @@ from dealgraph.server.channel_service import ChannelService
 from dealgraph.server.channel_watch import ChannelWatch
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.compose import Embedded
+from dealgraph.server.erasure_service import ErasureService, ErasureWatch
 from dealgraph.server.graph_service import GraphService
 from dealgraph.server.identity_service import IdentityService
 from dealgraph.server.ingest_service import IngestService
@@ -92,7 +94,7 @@ class Services:
         self.graph = GraphService(
             tenant,
             embedded.graph,
-            Timelines(embedded.graph, log),
+            Timelines(embedded.graph, log, embedded.erasing.is_behind),
             self._readers,
             tokens,
             stated.deadline_seconds,
@@ -119,6 +121,8 @@ class Services:
             clock,
             stated.deadline_seconds,
         )
+        self._erasures = ErasureService(tenant, embedded.gate, self.commits, tokens, clock)
+        self.erasures = ErasureWatch(embedded.erasing, self.hub)
         captures = CaptureBook(embedded.log, embedded.graph, embedded.gate)
         metrics.watch_traceable(captures.traceable_ratio)
         self._reports = ReportService(tenant, captures, self._readers, stated.deadline_seconds)
@@ -154,6 +158,7 @@ class Services:
         identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(self._identity, server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(self._reports, server)
         channel_service_pb2_grpc.add_ChannelServiceServicer_to_server(self._channels, server)
+        erasure_service_pb2_grpc.add_ErasureServiceServicer_to_server(self._erasures, server)
 
     async def close(self) -> None:
         """Finish the writes that wait, and release all threads."""

@@ -109,6 +109,12 @@ class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     check_seconds: Seconds = 5.0
 
 
+class ErasureSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often requests for erasure are looked for; all that wait are carried out together."""
+
+    check_seconds: Seconds = 60.0
+
+
 class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where webhooks are received, empty: nowhere, and what their requests are checked with.
 
@@ -143,6 +149,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     alerts: AlertSettings = AlertSettings()
     dataflow: DataflowSettings = DataflowSettings()
     channels: ChannelSettings = ChannelSettings()
+    erasure: ErasureSettings = ErasureSettings()
     webhook: WebhookSettings = WebhookSettings()
     secrets: SecretSettings = SecretSettings()
 

@@ -1,10 +1,10 @@
 """Actions with the interactions they came from, the stage at their time, and who is behind the actor."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dealgraph.api.v1 import interaction_pb2
 from dealgraph.graph.model import Action
-from dealgraph.graph.storage import StorageCorruptError
+from dealgraph.graph.storage import StorageCorruptError, StorageLockedError
 from dealgraph.graph.store import GraphStore
 from dealgraph.server import graph_messages
 from dealgraph.server.graph_messages import Stages
@@ -14,11 +14,17 @@ from dealgraph.stream.log import EventLog, Record, Topic
 
 
 class Timelines:
-    """Completes actions of the graph by what the log holds: the interaction exactly as it came."""
+    """Completes actions of the graph by what the log holds: the interaction exactly as it came.
 
-    def __init__(self, graph: GraphStore, log: EventLog) -> None:
+    `erasing` says whether the log is ahead of the graph, as somebody was taken out of it.
+    """
+
+    def __init__(
+        self, graph: GraphStore, log: EventLog, erasing: Callable[[], bool] = lambda: False
+    ) -> None:
         self._graph = graph
         self._log = log
+        self._erasing = erasing
 
     def snapshot(self) -> int:
         """Return the recorded time up to which the graph knows everything: pages as of it are stable.
@@ -54,6 +60,10 @@ class Timelines:
     def _interactions(self, ids: Sequence[str]) -> list[interaction_pb2.Interaction]:
         found = self._log.find(Topic.INTERACTIONS, ids)
         missing = len(ids) - len(found)
+        if missing and self._erasing():
+            raise StorageLockedError(
+                "A person is being erased here: the log is done, the graph follows. Try again soon."
+            )
         if missing:
             raise StorageCorruptError(
                 f"{missing} actions of the graph are not in the log: the two do not belong together. "

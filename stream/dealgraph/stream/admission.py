@@ -4,6 +4,8 @@ Consent, merges and corrections of clocks take effect in the order of the log, s
 the same graph. At a start they are read from the registry up to the committed position.
 """
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from dealgraph.graph.model import OPEN, NodeRef, Side
@@ -43,13 +45,19 @@ class Admission:
     """Resolves people, checks consent for analysis, and routes merges and recalls."""
 
     def __init__(
-        self, log: EventLog, graph: GraphStore, policy: ConsentPolicy, shards: int, meter: Meter
+        self,
+        log: EventLog,
+        graph: GraphStore,
+        policy: ConsentPolicy,
+        erased_at: Callable[[str], int | None],
+        shards: int,
+        meter: Meter,
     ) -> None:
         self._log = log
         self._shards = shards
         self._meter = meter
         self._identities = Identities()
-        self._ledger = ConsentLedger(policy, self._identities)
+        self._ledger = ConsentLedger(policy, self._identities, erased_at)
         self._offsets: dict[str, int] = {}
         self._awaited = {
             retraction.action: retraction.at for retraction in graph.pending_retractions()

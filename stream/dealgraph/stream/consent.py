@@ -9,13 +9,15 @@ The rules, for an interaction on channel C at event time t and a purpose P:
 3. Where the policy does not cover a side for C and P from the start, each rep or contact of that side
    must have granted it; on a channel where reps must grant, somebody must be named as the rep.
 
+4. A person who was erased has withdrawn everything at that time.
+
 A purpose needs the lesser ones too: emotion needs analysis, analysis needs capture. A statement
 holds from its event time on until the next; of two at the same time the withdrawal wins. People are
 the same under all their ids. A speaker whom nobody mapped is no person: then the rep's consent counts.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -30,6 +32,7 @@ from dealgraph.stream.interaction import (
     Purpose,
 )
 
+ERASED: Final = "ERASED"
 NO_REP: Final = "NO_REP"
 NO_GRANT: Final = "NO_GRANT"
 WITHDRAWN: Final = "WITHDRAWN"
@@ -38,6 +41,8 @@ EXPLANATIONS: Final = {
     NO_REP: "this channel needs a rep's consent, and no rep is named: set rep_id",
     NO_GRANT: "a person who takes part had not granted this channel and purpose at that time; "
     "publish a CONSENT interaction that covers it first",
+    ERASED: "it names a person who asked to be erased: nothing from before that is taken in, and nothing "
+    "after it without a new consent",
     WITHDRAWN: "a person who takes part had withdrawn this channel and purpose at that time",
 }
 """What each refusal means, for people."""
@@ -77,9 +82,15 @@ class ConsentPolicy(Struct, frozen=True):
 class ConsentLedger:
     """All that people stated, and what follows for an interaction."""
 
-    def __init__(self, policy: ConsentPolicy, identities: Identities) -> None:
+    def __init__(
+        self,
+        policy: ConsentPolicy,
+        identities: Identities,
+        erased_at: Callable[[str], int | None] = lambda _: None,
+    ) -> None:
         self._policy = policy
         self._identities = identities
+        self._erased_at = erased_at
         self._stated: dict[tuple[str, Channel, Purpose], list[tuple[int, bool]]] = {}
         self._remembered: dict[tuple[object, ...], list[_Course]] = {}
         self._version = identities.version
@@ -121,6 +132,20 @@ class ConsentLedger:
             refused = verdicts[bisect_right(times, i.occurred_at)] or refused
         return refused
 
+    def has_granted_since(self, person: str, at: int) -> bool:
+        """Say whether a person under this id granted anything after event time `at`."""
+        return any(
+            not withdrawn and then > at
+            for (subject, *_), said in self._stated.items()
+            if subject == person
+            for then, withdrawn in said
+        )
+
+    def _said(
+        self, member: NodeRef, channel: Channel, purpose: Purpose
+    ) -> Sequence[tuple[int, bool]]:
+        return self._stated.get((member.id, channel, purpose), ())
+
     def _courses(self, interaction: Interaction, purpose: Purpose) -> list[_Course]:
         """Return the courses of those who take part, without those that always allow."""
         channel, people = interaction.channel, _parties(interaction)
@@ -134,11 +159,15 @@ class ConsentLedger:
     def _course(self, ref: NodeRef, channel: Channel, purpose: Purpose) -> _Course:
         """Return the times at which a person's state changes, and the states around them."""
         needed = _needed(purpose)
+        members = self._identities.members(ref)
+        erased = [at for member in members if (at := self._erased_at(member.id)) is not None]
         stated = sorted(
             (at, withdrawn, p)
             for p in needed
-            for member in self._identities.members(ref)
-            for at, withdrawn in self._stated.get((member.id, channel, p), ())
+            for at, withdrawn in (
+                *(said for member in members for said in self._said(member, channel, p)),
+                *((at, True) for at in erased),
+            )
         )
         state: dict[Purpose, str | None] = {
             p: None if self._policy.covers(ref.kind, channel, p) else NO_GRANT for p in needed

@@ -12,17 +12,21 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from dealgraph.graph.model import NodeKind
+from dealgraph.graph.model import NodeKind, NodeRef, Side
 from dealgraph.stream import codec
 from dealgraph.stream.channel_book import ChannelBook
 from dealgraph.stream.channels import Verdict
-from dealgraph.stream.consent import EXPLANATIONS, ConsentPolicy
-from dealgraph.stream.dead_letters import dead_letter_record, options_records, presentable
-from dealgraph.stream.identity import Identities
+from dealgraph.stream.consent import ConsentPolicy
+from dealgraph.stream.dead_letters import dead_letter_record, options_records
+from dealgraph.stream.erasure import REQUEST, SUBJECT
+from dealgraph.stream.erasures import Erasure, Erasures
+from dealgraph.stream.identity import Identities, person_ref
+from dealgraph.stream.ingest_batch import Batch
 from dealgraph.stream.interaction import (
     ClockCorrection,
     ConsentChange,
     Interaction,
+    InteractionKind,
     Merge,
     Purpose,
     Reason,
@@ -52,6 +56,7 @@ class Gate:
         clock: Callable[[], int],
         meter: Meter,
         channels: ChannelBook,
+        erasures: Erasures,
     ) -> None:
         self._log = log
         self._tenant = tenant
@@ -60,9 +65,11 @@ class Gate:
         self._clock = clock
         self._meter = meter
         self.channels = channels
-        self._registry = Registry(log, policy)
+        self._registry = Registry(log, policy, erasures)
         self._requests = Requests(log)
         self._lock = threading.RLock()
+        self.generation = 0
+        """Grows whenever people were taken out of the log: what was counted of it must be counted anew."""
 
     def publish(
         self, items: Sequence[Interaction | Rejected], *, keep_rejected: bool = True
@@ -76,7 +83,7 @@ class Gate:
         with self._log.transaction(Topic.INTERACTIONS), self._lock:
             self._registry.refresh()
             self.channels.refresh()
-            batch = _Batch(self._clock())
+            batch = Batch(self._clock())
             for item in items:
                 self._take(batch, item)
             self._store(batch)
@@ -103,7 +110,7 @@ class Gate:
         """Say whether a request was published before; raises RequestReusedError as `publish_once`."""
         return self._requests.knows(request_id, digest)
 
-    def _take(self, batch: "_Batch", item: Interaction | Rejected) -> None:
+    def _take(self, batch: Batch, item: Interaction | Rejected) -> None:
         """Settle an item that is refused, and let an item that is not wait to be stored."""
         if isinstance(item, Rejected):
             batch.reject(self._withheld(item))
@@ -130,7 +137,7 @@ class Gate:
             if isinstance(item.detail, ConsentChange | Merge | Split | ClockCorrection):
                 self._store(batch)
 
-    def _counts(self, batch: "_Batch", item: Interaction, record: NewRecord) -> bool:
+    def _counts(self, batch: Batch, item: Interaction, record: NewRecord) -> bool:
         """Say whether an item counts; settle it if its channel has to show its quality first."""
         verdict = self.channels.verdict(item, batch.now)
         if verdict is Verdict.COUNT:
@@ -149,7 +156,7 @@ class Gate:
         digest, body = codec.interaction_to_record(stored)
         return NewRecord(id_, digest, now, body)
 
-    def _store(self, batch: "_Batch") -> None:
+    def _store(self, batch: Batch) -> None:
         """Append what waits, and let consent, merges and splits take effect."""
         outcomes = self._log.append(Topic.INTERACTIONS, [record for _, _, record in batch.waiting])
         for (index, item, record), outcome in zip(batch.waiting, outcomes, strict=True):
@@ -159,6 +166,7 @@ class Gate:
                     self._registry.add(item, record)
                 elif item.attributes:
                     self._link(item, batch.now)
+                    self._heed(item, batch.now)
             elif outcome is Appended.DUPLICATE:
                 batch.settle(index, item.source, Receipt(Outcome.DUPLICATE, record.id))
             else:
@@ -176,6 +184,41 @@ class Gate:
             record = self._record(link, id_, now)
             if self._log.append(Topic.INTERACTIONS, [record]) == [Appended.STORED]:
                 self._registry.add(link, record)
+
+    def _heed(self, item: Interaction, now: int) -> None:
+        """Note a request for erasure that came as an interaction."""
+        if item.kind is InteractionKind.DELETE and item.attributes.get(REQUEST) == "erasure":
+            subject = person_ref(Side.CUSTOMER, item.source, item.attributes.get(SUBJECT, ""))
+            if subject is not None:
+                self.ask_erasure(subject, item.occurred_at, item.source)
+
+    def ask_erasure(self, person: NodeRef, asked_at: int, source: str) -> Erasure:
+        """Note durably that a person is to be erased, under all ids; from now on nothing of them comes in.
+
+        `asked_at` is when the person asked, in ms since 1970 UTC, `source` where the request came from.
+        """
+        with self._log.transaction(Topic.ERASURES), self._lock:
+            self._registry.refresh()
+            ids = {ref.id for ref in self._registry.identities.members(person)}
+            erasure = self._registry.erasures.ask(sorted(ids), asked_at, source, self._clock())
+            self._registry.reload()
+            return erasure
+
+    def erasures(self) -> list[Erasure]:
+        """Return all requests for erasure, the oldest first."""
+        with self._lock:
+            return self._registry.erasures.all()
+
+    def move_erasure(self, erasure: Erasure) -> None:
+        """Put a request for erasure further; in a transaction of the caller, with what was done."""
+        with self._log.transaction(Topic.ERASURES), self._lock:
+            self._registry.erasures.move(erasure)
+
+    def forget(self) -> None:
+        """Read anew who is one and who consented: people were taken out of the log."""
+        with self._log.transaction(Topic.INTERACTIONS), self._lock:
+            self._registry.reload()
+            self.generation += 1
 
     @contextmanager
     def deciding(self) -> Iterator[Identities]:
@@ -205,7 +248,7 @@ class Gate:
             kept = self._policy.covers(NodeKind.REP, channel, Purpose.CAPTURE)
         return rejected if kept else replace(rejected, payload=b"")
 
-    def _keep(self, batch: "_Batch") -> list[Rejected]:
+    def _keep(self, batch: Batch) -> list[Rejected]:
         """Store dead letters; return those that were new."""
         self._log.append(Topic.OPTIONS, options_records(batch.rejected, batch.now))
         records = [dead_letter_record(rejected, batch.now) for rejected in batch.rejected]
@@ -216,7 +259,7 @@ class Gate:
             if outcome is Appended.STORED
         ]
 
-    def _measure(self, batch: "_Batch", letters: Sequence[Rejected]) -> None:
+    def _measure(self, batch: Batch, letters: Sequence[Rejected]) -> None:
         for (source, outcome), count in batch.outcomes.items():
             self._meter.ingested(source, outcome.value, count)
         for refusal, count in batch.refusals.items():
@@ -225,51 +268,10 @@ class Gate:
             self._meter.dead_letters(source, reason.value, count)
 
 
-class _Batch:
-    """The items of one call: which wait to be stored, and what became of the others."""
-
-    def __init__(self, now: int) -> None:
-        self.now = now
-        self.receipts: list[Receipt] = []
-        self.waiting: list[tuple[int, Interaction, NewRecord]] = []
-        self.rejected: list[Rejected] = []
-        self.outcomes: Counter[tuple[str, Outcome]] = Counter()
-        self.refusals: Counter[str] = Counter()
-
-    def wait(self, item: Interaction, record: NewRecord) -> None:
-        self.waiting.append((len(self.receipts), item, record))
-        self.receipts.append(_PENDING)
-
-    def settle(self, index: int, source: str, receipt: Receipt) -> None:
-        self.receipts[index] = receipt
-        self.outcomes[source, receipt.outcome] += 1
-
-    def hold(self, source: str, receipt: Receipt) -> None:
-        self.receipts.append(_PENDING)
-        self.settle(len(self.receipts) - 1, source, receipt)
-
-    def refuse(self, source: str, id_: str, refusal: str) -> None:
-        self.receipts.append(_PENDING)
-        self.refusals[refusal] += 1
-        receipt = Receipt(Outcome.REJECTED, id_, Reason.NO_CONSENT.value, EXPLANATIONS[refusal])
-        self.settle(len(self.receipts) - 1, source, receipt)
-
-    def reject(self, rejected: Rejected, id_: str = "", index: int | None = None) -> None:
-        if index is None:
-            index = len(self.receipts)
-            self.receipts.append(_PENDING)
-        rejected = presentable(rejected)
-        if rejected.reason is not Reason.NO_CONSENT:
-            self.rejected.append(rejected)
-        receipt = Receipt(Outcome.REJECTED, id_, rejected.reason.value, rejected.detail)
-        self.settle(index, rejected.source, receipt)
-
-
 _EXPIRED: Final = (
     "the time of its channel is over: its owner must register it again with a later date, then "
     "replay the dead letters"
 )
-_PENDING: Final = Receipt(Outcome.REJECTED, "")
 
 
 def _rejected(item: Interaction, reason: Reason, detail: str) -> Rejected:

@@ -6,6 +6,7 @@ own in the log, with the rule's name, and can be split again.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 from dealgraph.graph.model import Channel, Side
@@ -53,13 +54,27 @@ def links_of(interaction: Interaction) -> list[Interaction]:
     ]
 
 
+def linked_people(attributes: Mapping[str, str]) -> list[str]:
+    """Return the ids of people that attributes link with others; one without a namespace stays so."""
+    return [
+        id_
+        for name in sorted(_PEOPLE.keys() & attributes.keys())
+        if (id_ := _linked_id(name, attributes[name].strip()))
+    ]
+
+
+def _linked_id(name: str, value: str) -> str:
+    if name.endswith("_mail"):
+        return f"mail:{value}" if "@" in value else ""
+    if name.endswith("_phone"):
+        number = e164(value)
+        return f"tel:{number}" if number else ""
+    return value
+
+
 def _link(i: Interaction, name: str, value: str) -> Interaction | None:
     side, entity = _PEOPLE.get(name, Side.UNKNOWN), _OTHERS.get(name, Entity.PERSON)
-    if name.endswith("_mail"):
-        value = f"mail:{value}" if "@" in value else ""
-    elif name.endswith("_phone"):
-        number = e164(value)
-        value = f"tel:{number}" if number else ""
+    value = _linked_id(name, value)
     if entity is Entity.PERSON:
         own = _person(i, side)
     else:

@@ -4,7 +4,7 @@ Adapters are held to the contract suite in tests/stream. A record is durable onc
 unless it is called inside `transaction`, then once that ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -15,7 +15,8 @@ from msgspec import Struct
 class Topic(StrEnum):
     """What the log holds. The registry repeats consent and merge events, to be loaded at a start.
 
-    The options are what dead letters were read with, kept to read them again.
+    The options are what dead letters were read with, kept to read them again. Erasures are requests to
+    erase what is known of a person; `remade` lies with the graph and names those that it was made after.
     """
 
     INTERACTIONS = "interactions"
@@ -27,6 +28,8 @@ class Topic(StrEnum):
     OPTIONS = "options"
     CHANNELS = "channels"
     HELD = "held"
+    ERASURES = "erasures"
+    REMADE = "remade"
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -50,6 +53,11 @@ class NewRecord(Struct, frozen=True, gc=False):
     body: bytes
 
 
+def erased_record(offset: int, recorded_at: int) -> NewRecord:
+    """Return what stands in place of a record that was erased: it keeps the offset and says nothing."""
+    return NewRecord(f"erased/{offset}", b"", recorded_at, b"")
+
+
 class Appended(StrEnum):
     """What became of a record: stored, stored before, or refused as its id has another body."""
 
@@ -58,12 +66,16 @@ class Appended(StrEnum):
     ID_REUSED = "id_reused"
 
 
-class EventLog(Protocol):
-    """An ordered, durable log of records in topics."""
+class RecordSink(Protocol):
+    """Takes records."""
 
     def append(self, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
         """Append records and say for each what became of it. All or none; raises StorageError."""
         ...
+
+
+class EventLog(RecordSink, Protocol):
+    """An ordered, durable log of records in topics."""
 
     def read(self, topic: Topic, after: int, limit: int) -> list[Record]:
         """Return at most `limit` records with offsets above `after`, in order."""
@@ -83,6 +95,13 @@ class EventLog(Protocol):
 
     def trim(self, topic: Topic, before: int) -> int:
         """Forget records with offsets below `before`; return how many."""
+        ...
+
+    def rewrite(self, topic: Topic, records: Mapping[int, NewRecord | None]) -> None:
+        """Put other records in the place of those at these offsets; None deletes one.
+
+        Only erasure does that: else the log grows and nothing in it changes.
+        """
         ...
 
     def transaction(self, topic: Topic) -> AbstractContextManager[None]:

@@ -97,7 +97,9 @@ class LogSource(FixedPartitionedSource[Batch, None]):
 
 
 def decode(record: Record, sequence: int) -> Received | Passed:
-    """Decode a record of the log; one that cannot be read passes as rejected."""
+    """Decode a record of the log; one that cannot be read passes as rejected, an erased one passes."""
+    if not record.body:
+        return Passed(Place(sequence, record.offset, record.recorded_at, record.recorded_at))
     interaction = codec.interaction_from_record(record.body)
     ingested_at = record.recorded_at
     if isinstance(interaction, Rejected):

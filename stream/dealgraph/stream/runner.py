@@ -13,6 +13,10 @@ from dealgraph.stream.log_source import LogSource, LogTail
 _EPOCH = timedelta(seconds=1)
 
 
+class RunStoppedError(Exception):
+    """The dataflow was stopped before it came to the end."""
+
+
 class Runner:
     """One dataflow over one log, made of `parts`.
 
@@ -45,7 +49,31 @@ class Runner:
 
     def run_to_end(self) -> None:
         """Run the dataflow until it has written all that the log holds now."""
-        self._run(follow=False)
+        self._run(self.parts, follow=False)
+
+    def pause(self) -> bool:
+        """Let the dataflow stand still; return whether it followed the log until now."""
+        followed = self._thread is not None
+        if followed:
+            self.stop()
+            self._stop.clear()
+        return followed
+
+    def run_anew(self, parts: Parts) -> None:
+        """Run other parts to the end of the log in the caller's thread, while the dataflow stands still.
+
+        Raises RunStoppedError when it was stopped before.
+        """
+        end = self._log.end(Topic.INTERACTIONS)
+        self._run(parts, follow=False)
+        if parts.writer.position() < end:
+            raise RunStoppedError("The dataflow was stopped before it had read all of the log.")
+
+    def resume(self, parts: Parts, *, follow: bool) -> None:
+        """Go on with other parts after a pause, unless stopped meanwhile; `follow` starts the thread."""
+        self.parts = parts
+        if follow and not self._stop.is_set():
+            self.start()
 
     def position(self) -> int:
         """Return the offset of the log up to which everything is written."""
@@ -64,21 +92,21 @@ class Runner:
 
     def _follow(self) -> None:
         try:
-            self._run(follow=True)
+            self._run(self.parts, follow=True)
         except BaseException as error:
             # The thread has no caller; whoever owns the runner learns of it here.
             self.error = error
             self._on_death()
 
-    def _run(self, *, follow: bool) -> None:
+    def _run(self, parts: Parts, *, follow: bool) -> None:
         tail = LogTail(
             self._log,
-            self.parts.writer.position(),
-            self.parts.writer.committed() + 1,
+            parts.writer.position(),
+            parts.writer.committed() + 1,
             self._batch,
             follow=follow,
             stop=self._stop,
             clock=self._clock,
-            meter=self.parts.meter,
+            meter=parts.meter,
         )
-        run_main(build(LogSource(tail), self.parts), epoch_interval=_EPOCH)
+        run_main(build(LogSource(tail), parts), epoch_interval=_EPOCH)

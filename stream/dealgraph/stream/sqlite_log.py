@@ -107,6 +107,22 @@ class SqliteLog:
                 f"delete from log_{topic.value} where offset < ?", (before,)
             ).rowcount
 
+    def rewrite(self, topic: Topic, records: Mapping[int, NewRecord | None]) -> None:
+        """Put other records in the place of those at these offsets; None deletes one."""
+        gone = [(offset,) for offset, record in records.items() if record is None]
+        changed = [
+            (_key(record.id), record.digest, record.recorded_at, record.body, offset)
+            for offset, record in records.items()
+            if record is not None
+        ]
+        with self._databases[topic].transaction() as connection:
+            connection.executemany(f"delete from log_{topic.value} where offset = ?", gone)
+            connection.executemany(
+                f"update log_{topic.value} set id = ?, digest = ?, recorded_at = ?, body = ?"
+                " where offset = ?",
+                changed,
+            )
+
     @contextmanager
     def transaction(self, topic: Topic) -> Iterator[None]:
         """Join what is written to the file of `topic` inside into one commit."""

@@ -11,7 +11,7 @@ from dealgraph.graph.store import GraphStore
 from dealgraph.stream import codec
 from dealgraph.stream.alerts import Alert
 from dealgraph.stream.dead_letters import dead_letter_record
-from dealgraph.stream.log import EventLog, NewRecord, Topic
+from dealgraph.stream.log import NewRecord, RecordSink, Topic
 from dealgraph.stream.meter import Meter
 from dealgraph.stream.projection import Projection
 from dealgraph.stream.steps import Outcome
@@ -22,8 +22,8 @@ _NOTHING: Final = -1
 class Logs(Struct, frozen=True):
     """Where the writer puts what is not the graph: alerts, kept with the graph, and dead letters."""
 
-    alerts: EventLog
-    dead_letters: EventLog
+    alerts: RecordSink
+    dead_letters: RecordSink
 
 
 class Writer:

@@ -17,7 +17,7 @@ INTERRUPTED: Final = 130
 
 _COMMANDS: Final = (
     "demo", "serve", "import", "map", "fetch-mail", "watch-dir", "replay", "simulate", "watch", "report",
-    "rebuild", "tag", "signals", "bench", "doctor",
+    "rebuild", "erase", "tag", "signals", "bench", "doctor",
 )  # fmt: skip
 _DEBUG: Final = "--debug"
 

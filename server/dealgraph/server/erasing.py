@@ -1,0 +1,181 @@
+"""Carries out requests for erasure on an open data directory: first the log, then the graph, then the files.
+
+The graph is a function of the log, so it is made anew from the log that is left: whatever was derived from a
+person goes with the person. That happens in one commit; until then readers see the graph as it was. It costs
+as much as `dealgraph rebuild`, whoever waits is carried out together.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from dealgraph.graph.storage import Database
+from dealgraph.graph.store import GraphStore
+from dealgraph.stream.dataflow import Parts
+from dealgraph.stream.erasure import Eraser
+from dealgraph.stream.erasures import Erasure, ErasureState, redacted
+from dealgraph.stream.ingest import Gate
+from dealgraph.stream.log import Appended, EventLog, NewRecord, Record, RecordSink, Topic
+from dealgraph.stream.meter import Meter, SilentMeter
+from dealgraph.stream.redaction import footprint, redact
+from dealgraph.stream.runner import Runner
+
+_CHUNK: Final = 1000
+
+MakeParts = Callable[[RecordSink, Meter], Parts]
+"""Makes the parts of a dataflow at the position of the graph, given where alerts go."""
+
+
+class Remaking:
+    """Makes the graph anew from the log, while it is served."""
+
+    def __init__(
+        self,
+        graph: GraphStore,
+        alerts: EventLog,
+        runner: Runner,
+        parts: MakeParts,
+        meter: Meter,
+    ) -> None:
+        self._graph = graph
+        self._alerts = alerts
+        self._runner = runner
+        self._parts = parts
+        self._meter = meter
+
+    def is_after(self, erasure: Erasure) -> bool:
+        """Say whether the graph was made after the log was redacted."""
+        return erasure.id in self._alerts.find(Topic.REMADE, [erasure.id])
+
+    def remake(self, erasures: Sequence[Erasure], now: int) -> None:
+        """Make the graph anew and note for whom, in one commit.
+
+        Alerts that are made again keep their place; those that are not, or say something else, go or change.
+        Nobody is told anew of what was told before. Raises RunStoppedError when stopped half-way.
+        """
+        follow = self._runner.pause()
+        try:
+            with self._graph.transaction():
+                self._graph.clear()
+                told = _Retold(self._alerts)
+                self._runner.run_anew(self._parts(told, SilentMeter()))
+                told.keep()
+                self.note(erasures, now)
+        finally:
+            self._runner.resume(self._parts(self._alerts, self._meter), follow=follow)
+
+    def note(self, erasures: Sequence[Erasure], now: int) -> None:
+        """Note that the graph is one that was made after these."""
+        records = [NewRecord(erasure.id, b"", now, b"remade") for erasure in erasures]
+        self._alerts.append(Topic.REMADE, records)
+
+
+class _Retold:
+    """Takes the alerts of a graph that is made anew, and lays them beside those that were told before."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._made: dict[str, NewRecord] = {}
+
+    def append(self, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
+        """Note alerts that were made again."""
+        self._made.update((record.id, record) for record in records)
+        return [Appended.STORED] * len(records)
+
+    def keep(self) -> None:
+        """Keep of the alerts told before those that were made again, as they were made now."""
+        after = 0
+        while page := self._log.read(Topic.ALERTS, after, _CHUNK):
+            after = page[-1].offset
+            changed = {record.offset: self._anew(record) for record in page}
+            self._log.rewrite(
+                Topic.ALERTS, {o: new for o, (same, new) in changed.items() if not same}
+            )
+
+    def _anew(self, record: Record) -> tuple[bool, NewRecord | None]:
+        made = self._made.get(record.id)
+        return made is not None and made.body == record.body, made
+
+
+class Erasing:
+    """The work on requests for erasure. `clock` gives milliseconds since 1970 UTC; safe for threads."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        log: EventLog,
+        remaking: Remaking,
+        files: Sequence[Database],
+        secret: str,
+        clock: Callable[[], int],
+    ) -> None:
+        self._gate = gate
+        self._log = log
+        self._remaking = remaking
+        self._files = files
+        self._secret = secret
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def waiting(self) -> list[Erasure]:
+        """Return the requests that are not done."""
+        return [one for one in self._gate.erasures() if one.state is not ErasureState.DONE]
+
+    def is_behind(self) -> bool:
+        """Say whether the graph still holds what the log no longer does."""
+        states = {one.state for one in self.waiting()}
+        return bool(states & {ErasureState.PLANNED, ErasureState.REDACTED})
+
+    def carry_out(self) -> list[Erasure]:
+        """Carry out all requests that wait, and return them as done.
+
+        Raises StorageError; then what was done stays done, and the rest is done the next time.
+        """
+        with self._lock:
+            for erasure in self.waiting():
+                self._redact(erasure)
+            left = self.waiting()
+            if not left:
+                return []
+            fresh = [erasure for erasure in left if not self._remaking.is_after(erasure)]
+            if fresh:
+                self._remaking.remake(fresh, self._clock())
+            for file in self._files:
+                file.compact()
+            done = [
+                replace(erasure, state=ErasureState.DONE, done_at=self._clock()) for erasure in left
+            ]
+            for erasure in done:
+                self._gate.move_erasure(erasure)
+            return done
+
+    def wait(self) -> None:
+        """Return when no work is under way."""
+        with self._lock:
+            pass
+
+    def note_made_anew(self) -> None:
+        """Note that the graph was made from the log as it is now."""
+        behind = [one for one in self.waiting() if one.state is ErasureState.REDACTED]
+        self._remaking.note(behind, self._clock())
+
+    def _redact(self, erasure: Erasure) -> None:
+        """Take the person out of the log; afterwards the request holds no personal data."""
+        if erasure.state is ErasureState.OPEN:
+            subject = footprint(self._log, erasure.subject.ids)
+            erasure = replace(erasure, state=ErasureState.PLANNED, subject=subject)
+            self._gate.move_erasure(erasure)
+        if erasure.state is not ErasureState.PLANNED:
+            return
+        planned = erasure
+        eraser = Eraser(planned.subject, self._secret)
+        counts = redact(
+            self._log,
+            eraser,
+            planned.counts,
+            lambda so_far: self._gate.move_erasure(replace(planned, counts=so_far)),
+        )
+        self._gate.move_erasure(redacted(planned, counts))
+        self._gate.forget()
