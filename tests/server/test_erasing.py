@@ -38,7 +38,9 @@ def of_na() -> list[Interaction]:
 def story() -> list[Interaction]:
     """Deals with alerts, and one in which Li Na takes part: she writes, and is written to."""
     answer = mail("Dear 李娜娜, as agreed.", side=Side.REP, session="t", recipients=(NA,))
-    reply = message("See you, Nana L.", at=MONDAY + MINUTE, side=Side.REP, session="wmNA77|WangFang")
+    reply = message(
+        "See you, Nana L.", at=MONDAY + MINUTE, side=Side.REP, session="wmNA77|WangFang"
+    )
     return [*delivery_story(deals=3, seed=5), *of_na(), replace(answer, native_id="r"), reply]
 
 
@@ -131,7 +133,7 @@ def test_a_person_who_consents_anew_is_taken_in_from_then_on(tmp_path: Path) -> 
 
 
 def test_dead_letters_and_the_options_they_were_read_with_lose_the_person(tmp_path: Path) -> None:
-    raw = '{"from": "na.li@acme.example", "name": "\\u674e\\u5a1c\\u5a1c"}'.encode()
+    raw = b'{"from": "na.li@acme.example", "name": "\\u674e\\u5a1c\\u5a1c"}'
     letter = Rejected("x", "f:1", Reason.WRONG_TYPE, "no", raw, read_with=b"na.li@acme.example")
     other = Rejected("x", "f:2", Reason.WRONG_TYPE, "no", b"somebody else", read_with=b"nobody")
     with opened(tmp_path) as dealgraph:
