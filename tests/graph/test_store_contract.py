@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dealgraph.graph.hash import graph_hash
 from dealgraph.graph.model import (
     OPEN,
     ActionKind,
+    Edge,
     EdgeKind,
     Emotion,
     NodeKind,
@@ -347,6 +349,18 @@ def test_all_ids_of_a_person_have_one_first_id(store: GraphStore) -> None:
 def test_ids_joined_later_were_apart_before(store: GraphStore) -> None:
     store.apply(GraphBatch(edges=[make_edge(EdgeKind.SAME_AS, LI_WECOM, LI, recorded_at=30)]))
     assert store.same_as([LI], as_of=29) == {LI: LI}
+
+
+def test_an_edge_between_ids_says_on_what_it_rests(store: GraphStore) -> None:
+    guess = Edge(EdgeKind.SAME_AS, LI, LI_WECOM, 10, OPEN, 20, 0.9, "name")
+    fact = Edge(EdgeKind.SAME_AS, LI, LI_WECOM, 10, OPEN, 30, 1.0, "contact_mail")
+    store.apply(GraphBatch(edges=[guess, fact]))
+    query = EdgeQuery(edge_kinds=frozenset({EdgeKind.SAME_AS}))
+    [now] = store.edges([LI], query)
+    [then] = store.edges([LI_WECOM], replace(query, as_of=25))
+    assert (now.confidence, now.rule, now.recorded_at) == (1.0, "contact_mail", 20)
+    assert (then.confidence, then.rule) == (0.9, "name")
+    assert store.edges_between([LI, LI_WECOM]) == [now] == list(store.scan_edges())
 
 
 def test_the_opportunities_of_people_are_those_they_acted_in(world: GraphStore) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from msgspec.structs import replace
 
 from dealgraph.api.v1 import graph_service_pb2, identity_service_pb2, identity_service_pb2_grpc
 from dealgraph.graph.hash import graph_hash
@@ -81,6 +82,18 @@ def test_a_merge_is_followed_by_the_graph_and_a_split_takes_it_back(server: Runn
     assert graph_hash(server.embedded.graph) == before
     listed = _stub(server).ListProposals(pb.ListProposalsRequest())
     assert one.id not in {p.other.id for p in listed.proposals}
+
+
+def test_an_identity_says_on_what_it_rests(server: RunningServer) -> None:
+    one, other = _ref("wecom:wm0"), _ref("mail:p0@acme.example")
+    _stub(server).Merge(pb.MergeRequest(one=one, other=other))
+    linked = message(at=MONDAY, native_id="linked", attributes={"contact_mail": "p9@acme.example"})
+    server.publish([replace(linked, actor=Person(Side.CUSTOMER, "wm0", confidence=1.0))])
+
+    who = _stub(server).GetIdentity(pb.GetIdentityRequest(ref=one))
+
+    assert [ref.id for ref in who.ids] == [other.id, "mail:p9@acme.example", one.id]
+    assert {(e.rule, e.confidence) for e in who.edges} == {("curator", 1.0), ("contact_mail", 1.0)}
 
 
 def test_those_who_stay_stay_together_when_one_is_split_off(server: RunningServer) -> None:

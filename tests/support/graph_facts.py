@@ -184,7 +184,9 @@ def edges(draw: st.DrawFn, recorded: st.SearchStrategy[int] = TIMES) -> Edge:
     sources, targets = _ENDS[kind]
     source, target = draw(st.sampled_from(sources)), draw(st.sampled_from(targets))
     valid_to = draw(st.one_of(st.just(OPEN), st.just(OPEN), st.integers(10, 15)))
-    return Edge(kind, source, target, draw(TIMES), valid_to, draw(recorded))
+    same = kind is EdgeKind.SAME_AS
+    ground = draw(st.sampled_from([(0.0, ""), (0.5, "name"), (1.0, "mail")])) if same else ()
+    return Edge(kind, source, target, draw(TIMES), valid_to, draw(recorded), *ground)
 
 
 @st.composite

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from dealgraph.graph.embedded_grounds import grounded
 from dealgraph.graph.embedded_ids import NAMED, named
 from dealgraph.graph.embedded_values import as_json, keys_of, load_versions, refs_of
 from dealgraph.graph.implied import edge_order, holds_within, signal_edges
@@ -30,7 +31,7 @@ def find_edges(
     if query.since or query.before:
         edges = [edge for edge in edges if holds_within(edge, query.since, query.before)]
     edges.sort(key=edge_order)
-    return _newest(edges, refs, query)
+    return grounded(connection, _newest(edges, refs, query), query.as_of)
 
 
 def _newest(edges: Sequence[Edge], refs: Iterable[NodeRef], query: EdgeQuery) -> list[Edge]:
@@ -71,7 +72,10 @@ def find_edges_between(
         for source, kind, target, *times in connection.execute(statement, parameters):
             if source in keys and target in keys:
                 edges.append(Edge(_EDGE_KINDS[kind], keys[source], keys[target], *times))
-    return sorted((e for e in edges if e.source in wanted and e.target in wanted), key=edge_order)
+    between = sorted(
+        (e for e in edges if e.source in wanted and e.target in wanted), key=edge_order
+    )
+    return grounded(connection, between, as_of)
 
 
 def _candidates(

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final
 
 from dealgraph.graph.embedded_edges import FOLDED
+from dealgraph.graph.embedded_grounds import grounded
 from dealgraph.graph.embedded_values import load_nodes, load_versions
 from dealgraph.graph.implied import signal_edges
 from dealgraph.graph.model import OPEN, Edge, EdgeKind, Node, NodeKind, NodeRef
@@ -30,17 +31,25 @@ def scan_edges(connection: sqlite3.Connection, as_of: int) -> Iterator[Edge]:
         if kind in IMPLIED_BY_SIGNAL:
             yield from _of_signals(connection, kind, as_of)
             continue
-        statement = _OF_ACTIONS.get(kind, _STORED)
-        rows = connection.execute(statement, {"kind": int(kind), "as_of": as_of})
-        for source_kind, source, target_kind, target, valid_from, valid_to, recorded_at in rows:
-            yield Edge(
-                kind,
-                NodeRef(_NODE_KINDS[source_kind], source),
-                NodeRef(_NODE_KINDS[target_kind], target),
-                valid_from,
-                valid_to or OPEN,
-                recorded_at,
-            )
+        edges = _edges(connection, kind, as_of)
+        if kind is EdgeKind.SAME_AS:
+            yield from grounded(connection, list(edges), as_of)
+        else:
+            yield from edges
+
+
+def _edges(connection: sqlite3.Connection, kind: EdgeKind, as_of: int) -> Iterator[Edge]:
+    statement = _OF_ACTIONS.get(kind, _STORED)
+    rows = connection.execute(statement, {"kind": int(kind), "as_of": as_of})
+    for source_kind, source, target_kind, target, valid_from, valid_to, recorded_at in rows:
+        yield Edge(
+            kind,
+            NodeRef(_NODE_KINDS[source_kind], source),
+            NodeRef(_NODE_KINDS[target_kind], target),
+            valid_from,
+            valid_to or OPEN,
+            recorded_at,
+        )
 
 
 def _of_signals(connection: sqlite3.Connection, kind: EdgeKind, as_of: int) -> Iterator[Edge]:

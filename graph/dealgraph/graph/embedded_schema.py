@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Format of the file. It rises when a table changes, or a field of a value stored as a body."""
 
 SCHEMA: Final = """
@@ -27,6 +27,11 @@ create table if not exists edge (
   primary key (source, kind, target, recorded_at)
 ) without rowid;
 create index if not exists edge_by_target on edge (target, kind, source);
+create table if not exists ground (
+  source integer not null, target integer not null, valid_from integer not null,
+  recorded_at integer not null, confidence real not null, rule text not null,
+  primary key (source, target, valid_from, recorded_at, confidence, rule)
+) without rowid;
 create table if not exists action (
   key integer primary key, id text not null, at integer not null, recorded_at integer not null,
   opportunity integer, session integer, actor integer, kind integer not null,

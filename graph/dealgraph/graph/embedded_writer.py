@@ -9,6 +9,7 @@ import msgspec
 from msgspec import structs
 
 from dealgraph.graph.embedded_edges import JOINED
+from dealgraph.graph.embedded_grounds import note_ground
 from dealgraph.graph.embedded_ids import Ids, stored_ids
 from dealgraph.graph.embedded_known import Known, Run, covered, observe, remember
 from dealgraph.graph.embedded_schema import CLEAR, EDGE_NOUNS
@@ -113,6 +114,7 @@ class GraphWriter:
         before = connection.execute(_COUNT_JOINED, pair).fetchone()[0]
         times = (edge.recorded_at, edge.valid_from, edge.valid_to)
         connection.execute(_ADD_STATEMENT, (source, int(EdgeKind.SAME_AS), target, *times))
+        note_ground(connection, source, target, edge)
         after = connection.execute(_COUNT_JOINED, pair).fetchone()[0]
         tally[EDGE_NOUNS + edge.kind] += after - before
 

@@ -42,4 +42,4 @@ def _beliefs(store: GraphStore) -> Iterator[tuple[Any, ...]]:
             if edge.valid_to != OPEN:
                 continue
             since = 0
-        yield edge.kind, edge.source, edge.target, since, edge.valid_to
+        yield edge.kind, edge.source, edge.target, since, edge.valid_to, edge.confidence, edge.rule

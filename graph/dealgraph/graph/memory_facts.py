@@ -153,10 +153,15 @@ def _merged_node(claims: Sequence[Node], told: Mapping[str, str]) -> Node:
     )
 
 
+def _statement(claim: Edge) -> tuple[int, bool, float, str]:
+    """Sort key: the statement of a pair that is believed comes last."""
+    return (claim.valid_from, claim.valid_to != OPEN, claim.confidence, claim.rule)
+
+
 def _merged_edge(claims: Sequence[Edge]) -> list[Edge]:
     recorded_at = min(claim.recorded_at for claim in claims)
     if claims[0].kind is EdgeKind.SAME_AS:
-        newest = max(claims, key=lambda claim: (claim.valid_from, claim.valid_to != OPEN))
+        newest = max(claims, key=_statement)
         joined = newest.valid_to == OPEN
         return [structs.replace(newest, recorded_at=recorded_at)] if joined else []
     ends = [(claim.recorded_at, claim.valid_to) for claim in claims if claim.valid_to != OPEN]

@@ -218,7 +218,11 @@ class Node(Struct, frozen=True, gc=False):
 
 
 class Edge(Struct, frozen=True, gc=False):
-    """A typed edge. `valid_to` is `OPEN` while it holds."""
+    """A typed edge. `valid_to` is `OPEN` while it holds.
+
+    `rule` and `confidence`, in (0, 1], say on what a SAME_AS edge rests; confidence 0 means that the two ids
+    are one as a fact.
+    """
 
     kind: EdgeKind
     source: NodeRef
@@ -226,6 +230,8 @@ class Edge(Struct, frozen=True, gc=False):
     valid_from: int
     valid_to: int
     recorded_at: int
+    confidence: float = 0.0
+    rule: str = ""
 
 
 class Emotion(Struct, frozen=True, gc=False, array_like=True):

@@ -48,7 +48,8 @@ class GraphBatch(Struct, frozen=True):
     `edges` exclude those that an action or signal implies (schema.IMPLIED_BY_*); the same edge seen again
     keeps the earliest `valid_from`; a `valid_to` closes it for good, and the end recorded last is
     believed. SAME_AS is believed as stated with the latest `valid_from`: a statement with a `valid_to`
-    parts the two, also against one of the same time, and then there is no edge. An action is taken in
+    parts the two, also against one of the same time, and then there is no edge; of two that join at the
+    same time the surer is believed, then the rule that sorts last. An action is taken in
     once; of several `retractions` the one recorded first counts, and they may come before their action.
     Of versions of a signal with equal `recorded_at` the one applied last is believed. `position` is the
     offset of the last log record that the batch covers.

@@ -34,6 +34,8 @@ def edge(value: Edge) -> pb.Edge:
         valid_to_ms=value.valid_to,
         recorded_at_ms=value.recorded_at,
     )
+    if value.rule or value.confidence:
+        message.confidence, message.rule = value.confidence, value.rule
     # Filled in place: messages of their own would be copied, at twice the cost of all else here.
     source, target = message.source, message.target
     source.kind, source.id = int(value.source.kind), value.source.id  # type: ignore[assignment]

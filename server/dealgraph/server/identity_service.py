@@ -11,13 +11,13 @@ from msgspec import Struct
 
 from dealgraph.api.v1 import identity_service_pb2 as pb
 from dealgraph.api.v1 import identity_service_pb2_grpc
-from dealgraph.graph.model import Channel, NodeKind, NodeRef, Side
+from dealgraph.graph.model import Channel, EdgeKind, NodeKind, NodeRef, Side
 from dealgraph.graph.schema import JOINABLE
-from dealgraph.graph.store import GraphStore
+from dealgraph.graph.store import EdgeQuery, GraphStore
 from dealgraph.server import requests
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.errors import CallError, check_tenant, invalid
-from dealgraph.server.graph_messages import node_ref
+from dealgraph.server.graph_messages import edge, node_ref
 from dealgraph.server.interceptor import seconds_left
 from dealgraph.server.proposals import ProposalBook
 from dealgraph.server.readers import Readers
@@ -111,6 +111,25 @@ class IdentityService(identity_service_pb2_grpc.IdentityServiceServicer):
             next_page_token=token,
             truncated=found.truncated,
         )
+
+    async def GetIdentity(  # noqa: N802
+        self, request: pb.GetIdentityRequest, context: Any
+    ) -> pb.GetIdentityResponse:
+        """Get all ids that are one with an id, and on what that rests."""
+        check_tenant(request.tenant, self._tenant)
+        ref = _joinable("ref", requests.node_ref("ref", request.ref))
+        as_of = requests.as_of(request.as_of_ms)
+
+        def read() -> pb.GetIdentityResponse:
+            if self._graph.node(ref, as_of) is None:
+                raise requests.no_node(ref)
+            ids = sorted(self._graph.same_as([ref], as_of))
+            query = EdgeQuery(edge_kinds=frozenset({EdgeKind.SAME_AS}), as_of=as_of)
+            return pb.GetIdentityResponse(
+                ids=map(node_ref, ids), edges=map(edge, self._graph.edges(ids, query))
+            )
+
+        return await self._readers.run(read, seconds_left(context, self._deadline_seconds))
 
     async def Merge(  # noqa: N802
         self, request: pb.MergeRequest, context: Any

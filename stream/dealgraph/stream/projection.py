@@ -144,7 +144,8 @@ class Projection:
         until = OPEN if isinstance(detail, Merge) else at
         if until == OPEN:
             self._nodes += [Node(ref, {}, at, recorded_at) for ref in pair]
-        self._edges.append(Edge(EdgeKind.SAME_AS, *pair, at, until, recorded_at))
+        ground = (detail.confidence, detail.rule) if isinstance(detail, Merge) else ()
+        self._edges.append(Edge(EdgeKind.SAME_AS, *pair, at, until, recorded_at, *ground))
 
 
 def _recipients(interaction: Interaction) -> tuple[NodeRef, ...]:

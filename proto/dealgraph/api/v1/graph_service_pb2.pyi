@@ -232,6 +232,8 @@ class Edge(_message.Message):
     VALID_FROM_MS_FIELD_NUMBER: _builtins.int
     VALID_TO_MS_FIELD_NUMBER: _builtins.int
     RECORDED_AT_MS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
     kind: Global___EdgeKind.ValueType
     """Its kind."""
     valid_from_ms: _builtins.int
@@ -240,6 +242,10 @@ class Edge(_message.Message):
     """Until when it held, in milliseconds since 1970 UTC; 0 means it still holds."""
     recorded_at_ms: _builtins.int
     """When this became known, in milliseconds since 1970 UTC."""
+    confidence: _builtins.float
+    """How sure it is that two ids are one, above 0 and at most 1; 0 means a fact. Of SAME_AS alone."""
+    rule: _builtins.str
+    """What found that two ids are one, for example "curator" or "contact_mail". Of SAME_AS alone."""
     @_builtins.property
     def source(self) -> Global___NodeRef:
         """Where it starts."""
@@ -257,10 +263,12 @@ class Edge(_message.Message):
         valid_from_ms: _builtins.int = ...,
         valid_to_ms: _builtins.int = ...,
         recorded_at_ms: _builtins.int = ...,
+        confidence: _builtins.float = ...,
+        rule: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "recorded_at_ms", b"recorded_at_ms", "source", b"source", "target", b"target", "valid_from_ms", b"valid_from_ms", "valid_to_ms", b"valid_to_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "kind", b"kind", "recorded_at_ms", b"recorded_at_ms", "rule", b"rule", "source", b"source", "target", b"target", "valid_from_ms", b"valid_from_ms", "valid_to_ms", b"valid_to_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from dealgraph.api.v1 import graph_service_pb2 as dealgraph_dot_api_dot_v1_dot_graph__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dealgraph/api/v1/identity_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a$dealgraph/api/v1/graph_service.proto\"+\n\x0bMatchReason\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x02\"\xc1\x01\n\x08Proposal\x12&\n\x03one\x18\x01 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12(\n\x05other\x18\x02 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\r\n\x05score\x18\x03 \x01(\x02\x12.\n\x07reasons\x18\x04 \x03(\x0b\x32\x1d.dealgraph.api.v1.MatchReason\x12\x10\n\x08one_name\x18\x05 \x01(\t\x12\x12\n\nother_name\x18\x06 \x01(\t\"\x8b\x01\n\x14ListProposalsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12)\n\x05kinds\x18\x02 \x03(\x0e\x32\x1a.dealgraph.api.v1.NodeKind\x12\x11\n\tmin_score\x18\x03 \x01(\x02\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"r\n\x15ListProposalsResponse\x12-\n\tproposals\x18\x01 \x03(\x0b\x32\x1a.dealgraph.api.v1.Proposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\xa0\x01\n\x0cMergeRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03one\x18\x03 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12(\n\x05other\x18\x04 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"7\n\rMergeResponse\x12&\n\x03ids\x18\x01 \x03(\x0b\x32\x19.dealgraph.api.v1.NodeRef\"v\n\x0cSplitRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03ref\x18\x03 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\":\n\rSplitResponse\x12)\n\x06others\x18\x01 \x03(\x0b\x32\x19.dealgraph.api.v1.NodeRef\"\xa9\x01\n\x15RejectProposalRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03one\x18\x03 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12(\n\x05other\x18\x04 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x18\n\x16RejectProposalResponse2\xec\x02\n\x0fIdentityService\x12`\n\rListProposals\x12&.dealgraph.api.v1.ListProposalsRequest\x1a\'.dealgraph.api.v1.ListProposalsResponse\x12H\n\x05Merge\x12\x1e.dealgraph.api.v1.MergeRequest\x1a\x1f.dealgraph.api.v1.MergeResponse\x12H\n\x05Split\x12\x1e.dealgraph.api.v1.SplitRequest\x1a\x1f.dealgraph.api.v1.SplitResponse\x12\x63\n\x0eRejectProposal\x12\'.dealgraph.api.v1.RejectProposalRequest\x1a(.dealgraph.api.v1.RejectProposalResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dealgraph/api/v1/identity_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a$dealgraph/api/v1/graph_service.proto\"+\n\x0bMatchReason\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x02\"\xc1\x01\n\x08Proposal\x12&\n\x03one\x18\x01 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12(\n\x05other\x18\x02 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\r\n\x05score\x18\x03 \x01(\x02\x12.\n\x07reasons\x18\x04 \x03(\x0b\x32\x1d.dealgraph.api.v1.MatchReason\x12\x10\n\x08one_name\x18\x05 \x01(\t\x12\x12\n\nother_name\x18\x06 \x01(\t\"\x8b\x01\n\x14ListProposalsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12)\n\x05kinds\x18\x02 \x03(\x0e\x32\x1a.dealgraph.api.v1.NodeKind\x12\x11\n\tmin_score\x18\x03 \x01(\x02\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"r\n\x15ListProposalsResponse\x12-\n\tproposals\x18\x01 \x03(\x0b\x32\x1a.dealgraph.api.v1.Proposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"^\n\x12GetIdentityRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12&\n\x03ref\x18\x02 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\x10\n\x08\x61s_of_ms\x18\x03 \x01(\x03\"d\n\x13GetIdentityResponse\x12&\n\x03ids\x18\x01 \x03(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12%\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32\x16.dealgraph.api.v1.Edge\"\xa0\x01\n\x0cMergeRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03one\x18\x03 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12(\n\x05other\x18\x04 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"7\n\rMergeResponse\x12&\n\x03ids\x18\x01 \x03(\x0b\x32\x19.dealgraph.api.v1.NodeRef\"v\n\x0cSplitRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03ref\x18\x03 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\":\n\rSplitResponse\x12)\n\x06others\x18\x01 \x03(\x0b\x32\x19.dealgraph.api.v1.NodeRef\"\xa9\x01\n\x15RejectProposalRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03one\x18\x03 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12(\n\x05other\x18\x04 \x01(\x0b\x32\x19.dealgraph.api.v1.NodeRef\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x18\n\x16RejectProposalResponse2\xc8\x03\n\x0fIdentityService\x12`\n\rListProposals\x12&.dealgraph.api.v1.ListProposalsRequest\x1a\'.dealgraph.api.v1.ListProposalsResponse\x12Z\n\x0bGetIdentity\x12$.dealgraph.api.v1.GetIdentityRequest\x1a%.dealgraph.api.v1.GetIdentityResponse\x12H\n\x05Merge\x12\x1e.dealgraph.api.v1.MergeRequest\x1a\x1f.dealgraph.api.v1.MergeResponse\x12H\n\x05Split\x12\x1e.dealgraph.api.v1.SplitRequest\x1a\x1f.dealgraph.api.v1.SplitResponse\x12\x63\n\x0eRejectProposal\x12\'.dealgraph.api.v1.RejectProposalRequest\x1a(.dealgraph.api.v1.RejectProposalResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,18 +40,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROPOSALSREQUEST']._serialized_end=480
   _globals['_LISTPROPOSALSRESPONSE']._serialized_start=482
   _globals['_LISTPROPOSALSRESPONSE']._serialized_end=596
-  _globals['_MERGEREQUEST']._serialized_start=599
-  _globals['_MERGEREQUEST']._serialized_end=759
-  _globals['_MERGERESPONSE']._serialized_start=761
-  _globals['_MERGERESPONSE']._serialized_end=816
-  _globals['_SPLITREQUEST']._serialized_start=818
-  _globals['_SPLITREQUEST']._serialized_end=936
-  _globals['_SPLITRESPONSE']._serialized_start=938
-  _globals['_SPLITRESPONSE']._serialized_end=996
-  _globals['_REJECTPROPOSALREQUEST']._serialized_start=999
-  _globals['_REJECTPROPOSALREQUEST']._serialized_end=1168
-  _globals['_REJECTPROPOSALRESPONSE']._serialized_start=1170
-  _globals['_REJECTPROPOSALRESPONSE']._serialized_end=1194
-  _globals['_IDENTITYSERVICE']._serialized_start=1197
-  _globals['_IDENTITYSERVICE']._serialized_end=1561
+  _globals['_GETIDENTITYREQUEST']._serialized_start=598
+  _globals['_GETIDENTITYREQUEST']._serialized_end=692
+  _globals['_GETIDENTITYRESPONSE']._serialized_start=694
+  _globals['_GETIDENTITYRESPONSE']._serialized_end=794
+  _globals['_MERGEREQUEST']._serialized_start=797
+  _globals['_MERGEREQUEST']._serialized_end=957
+  _globals['_MERGERESPONSE']._serialized_start=959
+  _globals['_MERGERESPONSE']._serialized_end=1014
+  _globals['_SPLITREQUEST']._serialized_start=1016
+  _globals['_SPLITREQUEST']._serialized_end=1134
+  _globals['_SPLITRESPONSE']._serialized_start=1136
+  _globals['_SPLITRESPONSE']._serialized_end=1194
+  _globals['_REJECTPROPOSALREQUEST']._serialized_start=1197
+  _globals['_REJECTPROPOSALREQUEST']._serialized_end=1366
+  _globals['_REJECTPROPOSALRESPONSE']._serialized_start=1368
+  _globals['_REJECTPROPOSALRESPONSE']._serialized_end=1392
+  _globals['_IDENTITYSERVICE']._serialized_start=1395
+  _globals['_IDENTITYSERVICE']._serialized_end=1851
 # @@protoc_insertion_point(module_scope)

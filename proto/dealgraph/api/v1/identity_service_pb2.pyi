@@ -166,6 +166,68 @@ class ListProposalsResponse(_message.Message):
 Global___ListProposalsResponse: _TypeAlias = ListProposalsResponse  # noqa: Y015
 
 @_typing.final
+class GetIdentityRequest(_message.Message):
+    """Request of GetIdentity."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    AS_OF_MS_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant; empty means the server's own."""
+    as_of_ms: _builtins.int
+    """As known at this time, in milliseconds since 1970 UTC; 0 means now."""
+    @_builtins.property
+    def ref(self) -> _graph_service_pb2.NodeRef:
+        """An id of a customer, contact, rep or opportunity."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        ref: _graph_service_pb2.NodeRef | None = ...,
+        as_of_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ref", b"ref"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_ms", b"as_of_ms", "ref", b"ref", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIdentityRequest: _TypeAlias = GetIdentityRequest  # noqa: Y015
+
+@_typing.final
+class GetIdentityResponse(_message.Message):
+    """Who an id is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    EDGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedCompositeFieldContainer[_graph_service_pb2.NodeRef]:
+        """All ids that are one, the given one included; the first of them stands for all."""
+
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedCompositeFieldContainer[_graph_service_pb2.Edge]:
+        """The SAME_AS edges between them, each with its rule and confidence, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_graph_service_pb2.NodeRef] | None = ...,
+        edges: _abc.Iterable[_graph_service_pb2.Edge] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIdentityResponse: _TypeAlias = GetIdentityResponse  # noqa: Y015
+
+@_typing.final
 class MergeRequest(_message.Message):
     """Request of Merge."""
 

@@ -42,6 +42,11 @@ class IdentityServiceStub(object):
                 request_serializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.ListProposalsRequest.SerializeToString,
                 response_deserializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.ListProposalsResponse.FromString,
                 _registered_method=True)
+        self.GetIdentity = channel.unary_unary(
+                '/dealgraph.api.v1.IdentityService/GetIdentity',
+                request_serializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.GetIdentityRequest.SerializeToString,
+                response_deserializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.GetIdentityResponse.FromString,
+                _registered_method=True)
         self.Merge = channel.unary_unary(
                 '/dealgraph.api.v1.IdentityService/Merge',
                 request_serializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.MergeRequest.SerializeToString,
@@ -67,6 +72,13 @@ class IdentityServiceServicer(object):
 
     def ListProposals(self, request, context):
         """Lists pairs of ids that seem to be one, the surest first, in pages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIdentity(self, request, context):
+        """Gets all ids that are one with an id, and on what that rests.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,6 +112,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ListProposals,
                     request_deserializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.ListProposalsRequest.FromString,
                     response_serializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.ListProposalsResponse.SerializeToString,
+            ),
+            'GetIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIdentity,
+                    request_deserializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.GetIdentityRequest.FromString,
+                    response_serializer=dealgraph_dot_api_dot_v1_dot_identity__service__pb2.GetIdentityResponse.SerializeToString,
             ),
             'Merge': grpc.unary_unary_rpc_method_handler(
                     servicer.Merge,
@@ -147,6 +164,33 @@ class IdentityService(object):
             '/dealgraph.api.v1.IdentityService/ListProposals',
             dealgraph_dot_api_dot_v1_dot_identity__service__pb2.ListProposalsRequest.SerializeToString,
             dealgraph_dot_api_dot_v1_dot_identity__service__pb2.ListProposalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dealgraph.api.v1.IdentityService/GetIdentity',
+            dealgraph_dot_api_dot_v1_dot_identity__service__pb2.GetIdentityRequest.SerializeToString,
+            dealgraph_dot_api_dot_v1_dot_identity__service__pb2.GetIdentityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,8 @@ class IdentityServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     ListProposals: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListProposalsRequest, _identity_service_pb2.ListProposalsResponse]
     """Lists pairs of ids that seem to be one, the surest first, in pages."""
+    GetIdentity: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetIdentityRequest, _identity_service_pb2.GetIdentityResponse]
+    """Gets all ids that are one with an id, and on what that rests."""
     Merge: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.MergeRequest, _identity_service_pb2.MergeResponse]
     """Says that two ids are one."""
     Split: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.SplitRequest, _identity_service_pb2.SplitResponse]
@@ -55,6 +57,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListProposals: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListProposalsRequest, _identity_service_pb2.ListProposalsResponse]  # type: ignore[assignment]
     """Lists pairs of ids that seem to be one, the surest first, in pages."""
+    GetIdentity: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetIdentityRequest, _identity_service_pb2.GetIdentityResponse]  # type: ignore[assignment]
+    """Gets all ids that are one with an id, and on what that rests."""
     Merge: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.MergeRequest, _identity_service_pb2.MergeResponse]  # type: ignore[assignment]
     """Says that two ids are one."""
     Split: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.SplitRequest, _identity_service_pb2.SplitResponse]  # type: ignore[assignment]
@@ -75,6 +79,14 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ListProposalsResponse, _abc.Awaitable[_identity_service_pb2.ListProposalsResponse]]:
         """Lists pairs of ids that seem to be one, the surest first, in pages."""
+
+    @_abc_1.abstractmethod
+    def GetIdentity(
+        self,
+        request: _identity_service_pb2.GetIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.GetIdentityResponse, _abc.Awaitable[_identity_service_pb2.GetIdentityResponse]]:
+        """Gets all ids that are one with an id, and on what that rests."""
 
     @_abc_1.abstractmethod
     def Merge(
