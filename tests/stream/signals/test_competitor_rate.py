@@ -5,7 +5,7 @@ from math import exp, factorial
 import pytest
 from hypothesis import given, settings
 
-from dealgraph.graph.model import Severity, Side, Stage, Topic
+from dealgraph.graph.model import Polarity, Severity, Side, Stage, Topic
 from dealgraph.stream.signals.competitor_rate import (
     CompetitorRate,
     CompetitorRateThresholds,
@@ -103,15 +103,18 @@ def test_a_burst_of_mentions_raises_at_the_third() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "severity"),
+    ("stage", "severity", "polarity"),
     [
-        (Stage.DISCOVERY, Severity.INFO),
-        (Stage.UNKNOWN, Severity.WARNING),
-        (Stage.NEGOTIATION, Severity.CRITICAL),
+        (Stage.DISCOVERY, Severity.INFO, Polarity.NEUTRAL),
+        (Stage.UNKNOWN, Severity.WARNING, Polarity.NEGATIVE),
+        (Stage.NEGOTIATION, Severity.CRITICAL, Polarity.NEGATIVE),
     ],
 )
-def test_the_same_burst_matters_more_the_later_the_stage(stage: Stage, severity: Severity) -> None:
-    assert run(DETECTOR, burst(stage, count=6))[-1][1].severity is severity
+def test_the_same_burst_is_no_risk_early_and_matters_more_the_later_the_stage(
+    stage: Stage, severity: Severity, polarity: Polarity
+) -> None:
+    last = run(DETECTOR, burst(stage, count=6))[-1][1]
+    assert (last.severity, last.polarity) == (severity, polarity)
 
 
 def test_what_the_rep_says_does_not_count() -> None:

@@ -10,9 +10,9 @@
 
 Source: signals.md R1 (Poisson tail p < 0.01 or above the team's limit). The rep's own mentions do not
 count: the hint is about what moves the customer. An early mention goes with deals that are won (Gong
-Labs: +49 %), so before a proposal the severity is INFO; late and at twice the threshold it is CRITICAL.
-An unknown stage is neutral: WARNING. A rate is judged only when a competitor is mentioned, and falls
-with any talk of the customer.
+Labs: +49 %), so before a proposal it is no risk: INFO, polarity NEUTRAL; late and at twice the
+threshold it is CRITICAL. At an unknown stage it is a WARNING. A rate is judged only when a competitor is
+mentioned, and falls with any talk of the customer.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ from dealgraph.stream.signals.detector import (
     Episode,
     Observed,
     Scope,
-    State,
 )
+from dealgraph.stream.signals.teams import HintState, by_team
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
 from dealgraph.stream.stages import stage_set
 
@@ -58,7 +58,7 @@ class CompetitorRateThresholds(Struct, frozen=True, forbid_unknown_fields=True):
     late_stages: tuple[str, ...]
 
 
-class RateState(State):
+class RateState(HintState):
     """The talk of the window as (at, exposure), and the mentions in it as (at, id)."""
 
     talk: list[tuple[int, int]] = field(default_factory=list)
@@ -76,10 +76,12 @@ class CompetitorRate:
 
     def __init__(self, thresholds: CompetitorRateThresholds) -> None:
         self.thresholds = thresholds
-        self.version = version_of(2, thresholds)
+        self.version = version_of(3, thresholds)
         self.window_ms = round(thresholds.window_minutes * MINUTE)
         cool_down_ms = round(thresholds.cool_down_minutes * MINUTE)
-        self.form = Form(SignalKind.COMPETITOR_RATE, cool_down_ms, polarity=Polarity.NEGATIVE)
+        kind = SignalKind.COMPETITOR_RATE
+        self.early_form = Form(kind, cool_down_ms, polarity=Polarity.NEUTRAL)
+        self.late_form = Form(kind, cool_down_ms, polarity=Polarity.NEGATIVE)
         self.early = stage_set(thresholds.early_stages)
         self.late = stage_set(thresholds.late_stages)
 
@@ -127,6 +129,7 @@ class CompetitorRate:
 
     def _judge(self, state: RateState, action: Observed, *, mentioned: bool) -> Sequence[Episode]:
         at, mentions, course = action.at, state.mentions, state.course
+        form = self.early_form if action.stage in self.early else self.late_form
         while mentions and mentions[0][0] <= at - self.window_ms:
             mentions.pop(0)
         minutes = state.exposure_ms / MINUTE
@@ -135,18 +138,18 @@ class CompetitorRate:
             rate = 10.0 * len(mentions) / minutes
             threshold = self.raising_rate(minutes)
         if course.open and rate <= threshold / 2.0:
-            return (course.end(self.form, at, self._reading(mentions, rate, threshold, minutes)),)
+            return (course.end(form, at, self._reading(mentions, rate, threshold, minutes)),)
         if not mentioned:
             return NOTHING
         severity = self.severity(action.stage, rate, threshold)
         if course.open:
             reading = self._reading(mentions, rate, threshold, minutes)
-            return (course.go_on(self.form, at, severity, reading),)
+            return (course.go_on(form, at, severity, reading),)
         limits = self.thresholds
         enough = len(mentions) >= limits.minimum_mentions and minutes >= limits.minimum_minutes
-        if enough and rate >= threshold and course.may_begin(self.form, at):
+        if enough and rate >= threshold and course.may_begin(form, at):
             reading = self._reading(mentions, rate, threshold, minutes)
-            return (course.begin(self.form, at, severity, reading),)
+            return (course.begin(form, at, severity, reading),)
         return NOTHING
 
     def _reading(
@@ -183,4 +186,4 @@ def critical_count(mean: float, tail: float) -> int:
 
 def detectors(thresholds: Thresholds) -> tuple[Detector[RateState], ...]:
     """Return the detector of this module."""
-    return (CompetitorRate(thresholds.section("competitor_rate", CompetitorRateThresholds)),)
+    return (by_team(thresholds, "competitor_rate", CompetitorRateThresholds, CompetitorRate),)

@@ -31,9 +31,9 @@ from dealgraph.stream.signals.detector import (
     Episode,
     Observed,
     Scope,
-    State,
 )
 from dealgraph.stream.signals.talk_window import Segment, TalkWindow, valence_slope
+from dealgraph.stream.signals.teams import HintState, by_team
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
 
 _PRICE: Final = topic_set(Topic.PRICE)
@@ -91,7 +91,7 @@ class Point(Struct, frozen=True, gc=False):
     level: float
 
 
-class MoodState(State):
+class MoodState(HintState):
     """The window, what is usual, and the chart. `past` holds looks (at, share, valence) not yet usual."""
 
     share: Baseline | None = None
@@ -129,7 +129,7 @@ class PriceSensitivity:
 
     def begin(self) -> MoodState:
         """Start watching a session."""
-        return MoodState(share=self.usual_share, valence=self.usual_valence)
+        return MoodState()
 
     def observe(self, state: MoodState, action: Observed) -> Sequence[Episode]:
         """Take the next action of the session."""
@@ -261,4 +261,4 @@ class PriceSensitivity:
 
 def detectors(thresholds: Thresholds) -> tuple[Detector[MoodState], ...]:
     """Return the detector of this module."""
-    return (PriceSensitivity(thresholds.section("price_sensitivity", PriceSensitivityThresholds)),)
+    return (by_team(thresholds, "price_sensitivity", PriceSensitivityThresholds, PriceSensitivity),)
