@@ -70,6 +70,7 @@ def _queries(as_of: int) -> list[EdgeQuery]:
         EdgeQuery(limit_per_node=2, as_of=as_of),
         EdgeQuery(since=4, before=8, as_of=as_of),
         EdgeQuery(since=4, limit_per_node=1, as_of=as_of),
+        EdgeQuery(limit_per_node=1, besides=_node_kinds("SESSION", "CONTACT"), as_of=as_of),
         EdgeQuery(node_kinds=_node_kinds("ACTION", "CONTACT"), limit_per_node=2, as_of=as_of),
         EdgeQuery(node_kinds=_node_kinds("SESSION", "DECISION_SIGNAL"), as_of=as_of),
         EdgeQuery(edge_kinds=frozenset({EdgeKind.SAME_AS, EdgeKind.ABOUT}), as_of=as_of),

@@ -9,6 +9,7 @@ from dealgraph.graph.embedded_edges import find_edges, find_edges_between
 from dealgraph.graph.embedded_ids import stored_ids
 from dealgraph.graph.embedded_scans import scan_edges, scan_nodes
 from dealgraph.graph.embedded_schema import EDGE_NOUNS, SCHEMA, VERSION
+from dealgraph.graph.embedded_state import State
 from dealgraph.graph.embedded_summaries import (
     load_opportunities,
     load_stages,
@@ -31,6 +32,33 @@ from dealgraph.graph.store import (
     TimelineQuery,
     check_timeline,
 )
+
+
+class EmbeddedReading:
+    """One state of the embedded graph, as a `GraphReading`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def nodes(self, refs: Sequence[NodeRef], as_of: int = NOW) -> dict[NodeRef, Node]:
+        """Return those of `refs` that were known."""
+        return load_nodes(self._state, refs, as_of)
+
+    def edges(self, refs: Sequence[NodeRef], query: EdgeQuery) -> list[Edge]:
+        """Return the edges that start or end at any of `refs`, newest first."""
+        return find_edges(self._state, refs, query)
+
+    def edges_between(self, refs: Sequence[NodeRef], as_of: int = NOW) -> list[Edge]:
+        """Return the edges that start and end at `refs`, newest first."""
+        return find_edges_between(self._state, refs, as_of)
+
+    def actions(self, ids: Sequence[str], as_of: int = NOW) -> dict[str, Action]:
+        """Return those of the actions that were known."""
+        return load_actions(self._state, ids, as_of)
+
+    def same_as(self, refs: Iterable[NodeRef], as_of: int = NOW) -> dict[NodeRef, NodeRef]:
+        """Return for each of `refs`, and for all other ids of the same person, the first id."""
+        return same_people(self._state, refs, as_of)
 
 
 class EmbeddedGraph:
@@ -78,59 +106,65 @@ class EmbeddedGraph:
             row = connection.execute("select position from progress").fetchone()
         return int(row[0]) if row else 0
 
+    @contextmanager
+    def reading(self) -> Iterator[EmbeddedReading]:
+        """Answer what is asked inside from one state of the graph."""
+        with self._state() as state:
+            yield EmbeddedReading(state)
+
     def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
         """Return a node of any kind, or None when it was not known."""
         return self.nodes([ref], as_of).get(ref)
 
     def nodes(self, refs: Sequence[NodeRef], as_of: int = NOW) -> dict[NodeRef, Node]:
         """Return those of `refs` that were known."""
-        with self._database.reading() as connection:
-            return load_nodes(connection, refs, as_of)
+        with self.reading() as graph:
+            return graph.nodes(refs, as_of)
 
     def edges(self, refs: Sequence[NodeRef], query: EdgeQuery) -> list[Edge]:
         """Return the edges that start or end at any of `refs`, newest first."""
-        with self._database.reading() as connection:
-            return find_edges(connection, refs, query)
+        with self.reading() as graph:
+            return graph.edges(refs, query)
 
     def edges_between(self, refs: Sequence[NodeRef], as_of: int = NOW) -> list[Edge]:
         """Return the edges that start and end at `refs`, newest first."""
-        with self._database.reading() as connection:
-            return find_edges_between(connection, refs, as_of)
+        with self.reading() as graph:
+            return graph.edges_between(refs, as_of)
 
     def actions(self, ids: Sequence[str], as_of: int = NOW) -> dict[str, Action]:
         """Return those of the actions that were known."""
-        with self._database.reading() as connection:
-            return load_actions(connection, ids, as_of)
+        with self.reading() as graph:
+            return graph.actions(ids, as_of)
 
     def timeline(self, ref: NodeRef, query: TimelineQuery) -> list[Action]:
         """Return actions of an opportunity or session, in order; ValueError for other kinds."""
         check_timeline(ref)
-        with self._database.reading() as connection:
-            return load_timeline(connection, ref, query)
+        with self._state() as state:
+            return load_timeline(state, ref, query)
 
     def stages(self, opportunity: str, as_of: int = NOW) -> list[tuple[int, str]]:
         """Return (event time, stage) of the opportunity's stage changes that stand, in order."""
-        with self._database.reading() as connection:
-            return load_stages(connection, opportunity, as_of)
+        with self._state() as state:
+            return load_stages(state, opportunity, as_of)
 
     def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
         """Return the customer's people in an opportunity, most active first."""
-        with self._database.reading() as connection:
+        with self._state() as state:
             deal = NodeRef(NodeKind.OPPORTUNITY, opportunity)
-            merged = sorted(same_people(connection, [deal], as_of))
-            tallies = [t for ref in merged for t in load_tallies(connection, ref.id, as_of)]
-            canonical = same_people(connection, {tally.contact for tally in tallies}, as_of)
-            return committee_of(tallies, canonical, load_nodes(connection, list(canonical), as_of))
+            merged = sorted(same_people(state, [deal], as_of))
+            tallies = [t for ref in merged for t in load_tallies(state, ref.id, as_of)]
+            canonical = same_people(state, {tally.contact for tally in tallies}, as_of)
+            return committee_of(tallies, canonical, load_nodes(state, list(canonical), as_of))
 
     def same_as(self, refs: Iterable[NodeRef], as_of: int = NOW) -> dict[NodeRef, NodeRef]:
         """Return for each of `refs`, and for all other ids of the same person, the first id."""
-        with self._database.reading() as connection:
-            return same_people(connection, set(refs), as_of)
+        with self.reading() as graph:
+            return graph.same_as(refs, as_of)
 
     def opportunities_of(self, people: Sequence[NodeRef]) -> list[str]:
         """Return the opportunities in which any of `people` performed an action."""
-        with self._database.reading() as connection:
-            return load_opportunities(connection, people)
+        with self._state() as state:
+            return load_opportunities(state, people)
 
     def pending_retractions(self) -> list[Retraction]:
         """Return the retractions whose action has not come yet, by id."""
@@ -141,8 +175,8 @@ class EmbeddedGraph:
 
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
         """Return a decision signal as it was known."""
-        with self._database.reading() as connection:
-            versions = load_versions(connection, [signal_id], as_of).get(signal_id)
+        with self._state() as state:
+            versions = load_versions(state, [signal_id], as_of).get(signal_id)
         return versions[-1] if versions else None
 
     def counts(self) -> Counts:
@@ -163,6 +197,11 @@ class EmbeddedGraph:
         """Yield all edges of one consistent state, sorted by (kind, source, target)."""
         with self._database.reading() as connection:
             yield from scan_edges(connection, as_of)
+
+    @contextmanager
+    def _state(self) -> Iterator[State]:
+        with self._database.reading() as connection:
+            yield State(connection)
 
     def close(self) -> None:
         """Close the file; a closed store answers no more."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import structs
 
-from dealgraph.graph.embedded_values import as_json, keys_of
+from dealgraph.graph.embedded_state import State, as_json
 from dealgraph.graph.model import OPEN, Edge, EdgeKind
 
 
@@ -23,12 +23,12 @@ def note_ground(connection: sqlite3.Connection, source: int, target: int, edge: 
         )
 
 
-def grounded(connection: sqlite3.Connection, edges: Sequence[Edge], as_of: int) -> list[Edge]:
+def grounded(state: State, edges: Sequence[Edge], as_of: int) -> list[Edge]:
     """Return the edges, those of SAME_AS with the rule and confidence known at `as_of`."""
     same = [edge for edge in edges if edge.kind is EdgeKind.SAME_AS]
     if not same:
         return list(edges)
-    grounds = _grounds(connection, same, as_of)
+    grounds = _grounds(state, same, as_of)
     return [
         structs.replace(edge, confidence=ground[0], rule=ground[1])
         if edge.kind is EdgeKind.SAME_AS and (ground := grounds.get(_name(edge)))
@@ -42,14 +42,12 @@ def _name(edge: Edge) -> tuple[object, ...]:
 
 
 def _grounds(
-    connection: sqlite3.Connection, edges: Iterable[Edge], as_of: int
+    state: State, edges: Iterable[Edge], as_of: int
 ) -> dict[tuple[object, ...], tuple[float, str]]:
     """Return by edge the surest of its grounds, of two as sure the rule that sorts last."""
-    keys = keys_of(connection, {ref for edge in edges for ref in (edge.source, edge.target)})
+    keys = state.keys_of({ref for edge in edges for ref in (edge.source, edge.target)})
     found: dict[tuple[object, ...], tuple[float, str]] = {}
-    for source, target, valid_from, *ground in connection.execute(
-        _FIND, (as_json(list(keys)), as_of)
-    ):
+    for source, target, valid_from, *ground in state.execute(_FIND, (as_json(list(keys)), as_of)):
         if source in keys and target in keys:
             name = (keys[source], keys[target], valid_from)
             found[name] = max((ground[0], ground[1]), found.get(name, (0.0, "")))

@@ -2,17 +2,21 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from typing import Final
 
-from dealgraph.graph.embedded_edges import FOLDED
 from dealgraph.graph.embedded_grounds import grounded
+from dealgraph.graph.embedded_state import State
+from dealgraph.graph.embedded_stated import believed
 from dealgraph.graph.embedded_values import load_nodes, load_versions
 from dealgraph.graph.implied import signal_edges
-from dealgraph.graph.model import OPEN, Edge, EdgeKind, Node, NodeKind, NodeRef
+from dealgraph.graph.model import Edge, EdgeKind, Node, NodeKind, NodeRef
 from dealgraph.graph.schema import IMPLIED_BY_SIGNAL, IMPLIED_NODES
 
 _CHUNK: Final = 500
+_Row = tuple[int, str, int, str, int, int, int]
+"""Kind and id of the source, of the target; `valid_from`, `valid_to`, `recorded_at`."""
+
 _NODE_KINDS: Final = {int(kind): kind for kind in NodeKind}
 
 
@@ -22,7 +26,8 @@ def scan_nodes(connection: sqlite3.Connection, as_of: int) -> Iterator[Node]:
         statement = _IDS.get(kind, _LONG_LIVED_IDS)
         parameters = () if kind in IMPLIED_NODES else (int(kind),)
         for ids in _chunks(id_ for (id_,) in connection.execute(statement, parameters)):
-            yield from load_nodes(connection, [NodeRef(kind, id_) for id_ in ids], as_of).values()
+            state = State(connection)  # one for all would remember all
+            yield from load_nodes(state, [NodeRef(kind, id_) for id_ in ids], as_of).values()
 
 
 def scan_edges(connection: sqlite3.Connection, as_of: int) -> Iterator[Edge]:
@@ -33,29 +38,40 @@ def scan_edges(connection: sqlite3.Connection, as_of: int) -> Iterator[Edge]:
             continue
         edges = _edges(connection, kind, as_of)
         if kind is EdgeKind.SAME_AS:
-            yield from grounded(connection, list(edges), as_of)
+            yield from grounded(State(connection), list(edges), as_of)
         else:
             yield from edges
 
 
 def _edges(connection: sqlite3.Connection, kind: EdgeKind, as_of: int) -> Iterator[Edge]:
-    statement = _OF_ACTIONS.get(kind, _STORED)
-    rows = connection.execute(statement, {"kind": int(kind), "as_of": as_of})
+    statement = _OF_ACTIONS.get(kind)
+    parameters = {"kind": int(kind), "as_of": as_of}
+    rows: Iterable[_Row] = connection.execute(statement or _STATED, parameters)
+    if statement is None:
+        rows = _believed(kind, rows)
     for source_kind, source, target_kind, target, valid_from, valid_to, recorded_at in rows:
         yield Edge(
             kind,
             NodeRef(_NODE_KINDS[source_kind], source),
             NodeRef(_NODE_KINDS[target_kind], target),
             valid_from,
-            valid_to or OPEN,
+            valid_to,
             recorded_at,
         )
+
+
+def _believed(kind: EdgeKind, rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Yield of rows that state edges, sorted by their ends, one for each edge that is believed."""
+    for ends, stated in groupby(rows, key=lambda row: row[:4]):
+        times = believed(kind, [row[4:] for row in stated])
+        if times is not None:
+            yield (*ends, *times)
 
 
 def _of_signals(connection: sqlite3.Connection, kind: EdgeKind, as_of: int) -> Iterator[Edge]:
     rows = connection.execute(_IDS[NodeKind.DECISION_SIGNAL])
     for ids in _chunks(id_ for (id_,) in rows):
-        for _, versions in sorted(load_versions(connection, ids, as_of).items()):
+        for _, versions in sorted(load_versions(State(connection), ids, as_of).items()):
             edges = [edge for edge in signal_edges(versions) if edge.kind is kind]
             yield from sorted(edges, key=lambda edge: edge.target)
 
@@ -75,23 +91,23 @@ _IDS: Final = {
 _ACTION: Final = int(NodeKind.ACTION)
 _RECALLED: Final = "left join retraction r on r.action = a.id and r.recorded_at <= :as_of"
 _TO_OWNER: Final = f"""
-select {_ACTION}, a.id, n.kind, n.id, a.at, r.at, a.recorded_at
+select {_ACTION}, a.id, n.kind, n.id, a.at, coalesce(r.at, 0), a.recorded_at
 from action a join node n on n.key = a.{{column}} {_RECALLED}
 where a.recorded_at <= :as_of order by a.id"""
 _OF_ACTIONS: Final = {
     EdgeKind.PERFORMED: f"""
-select n.kind, n.id, {_ACTION}, a.id, a.at, r.at, a.recorded_at
+select n.kind, n.id, {_ACTION}, a.id, a.at, coalesce(r.at, 0), a.recorded_at
 from node n cross join action a on a.actor = n.key {_RECALLED}
 where a.recorded_at <= :as_of order by n.kind, n.id, a.id""",
     EdgeKind.PART_OF: _TO_OWNER.format(column="session"),
     EdgeKind.ABOUT: _TO_OWNER.format(column="opportunity"),
     EdgeKind.EXPRESSES: f"""
-select {_ACTION}, a.id, {int(NodeKind.EMOTION)}, a.id, a.at, r.at, a.recorded_at
+select {_ACTION}, a.id, {int(NodeKind.EMOTION)}, a.id, a.at, coalesce(r.at, 0), a.recorded_at
 from action a {_RECALLED}
 where a.weight is not null and a.recorded_at <= :as_of order by a.id""",
 }
-_STORED: Final = f"""
-select s.kind, s.id, t.kind, t.id, f.valid_from, f.valid_to, f.recorded_at
-from ({FOLDED.format(condition="e.kind = :kind")}) f
-join node s on s.key = f.source join node t on t.key = f.target
+_STATED: Final = """
+select s.kind, s.id, t.kind, t.id, e.valid_from, e.valid_to, e.recorded_at from edge e
+join node s on s.key = e.source join node t on t.key = e.target
+where e.kind = :kind and e.recorded_at <= :as_of
 order by s.kind, s.id, t.kind, t.id"""

@@ -1,13 +1,13 @@
 """How the embedded graph answers what an opportunity went through, and who its people are."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from dealgraph.graph.embedded_edges import JOINED
-from dealgraph.graph.embedded_values import actions_of, as_json, keys_of
+from dealgraph.graph.embedded_state import State, as_json
+from dealgraph.graph.embedded_stated import joined
+from dealgraph.graph.embedded_values import actions_of
 from dealgraph.graph.implied import STAGE
-from dealgraph.graph.model import Action, ActionKind, EdgeKind, NodeKind, NodeRef, Role
+from dealgraph.graph.model import Action, ActionKind, NodeKind, NodeRef, Role
 from dealgraph.graph.people import Tally, components
 from dealgraph.graph.schema import JOINABLE
 from dealgraph.graph.store import TimelineQuery
@@ -15,11 +15,9 @@ from dealgraph.graph.store import TimelineQuery
 _NO_BOUND: Final = 1 << 62
 
 
-def load_timeline(
-    connection: sqlite3.Connection, ref: NodeRef, query: TimelineQuery
-) -> list[Action]:
+def load_timeline(state: State, ref: NodeRef, query: TimelineQuery) -> list[Action]:
     """Return actions of an opportunity or session, in order."""
-    keys = list(keys_of(connection, [ref]))
+    keys = list(state.keys_of([ref]))
     if not keys:
         return []
     at, id_ = query.after or (0, "")
@@ -33,14 +31,12 @@ def load_timeline(
         "as_of": query.as_of,
     }
     statement = _TIMELINE[ref.kind, query.newest_first, query.after is not None]
-    return list(actions_of(connection.execute(statement, parameters)))
+    return list(actions_of(state.execute(statement, parameters)))
 
 
-def load_stages(
-    connection: sqlite3.Connection, opportunity: str, as_of: int
-) -> list[tuple[int, str]]:
+def load_stages(state: State, opportunity: str, as_of: int) -> list[tuple[int, str]]:
     """Return (event time, stage) of the stage changes that stand, in order."""
-    rows = connection.execute(_STAGES, {"opportunity": opportunity, "as_of": as_of})
+    rows = state.execute(_STAGES, {"opportunity": opportunity, "as_of": as_of})
     return [
         (action.at, action.attributes[STAGE])
         for action in actions_of(rows)
@@ -48,39 +44,36 @@ def load_stages(
     ]
 
 
-def load_tallies(connection: sqlite3.Connection, opportunity: str, as_of: int) -> list[Tally]:
+def load_tallies(state: State, opportunity: str, as_of: int) -> list[Tally]:
     """Return what each contact did in an opportunity, without what was recalled."""
-    rows = connection.execute(_TALLIES, {"opportunity": opportunity, "as_of": as_of})
+    rows = state.execute(_TALLIES, {"opportunity": opportunity, "as_of": as_of})
     return [
         Tally(NodeRef(NodeKind.CONTACT, id_), ActionKind(kind), Role(role), *sums)
         for id_, kind, role, *sums in rows
     ]
 
 
-def same_people(
-    connection: sqlite3.Connection, refs: Iterable[NodeRef], as_of: int
-) -> dict[NodeRef, NodeRef]:
+def same_people(state: State, refs: Iterable[NodeRef], as_of: int) -> dict[NodeRef, NodeRef]:
     """Return for each of `refs`, and for all other ids of the same person, the first id."""
     asked = set(refs)
-    keys = keys_of(connection, [ref for ref in asked if ref.kind in JOINABLE])
-    pairs: list[tuple[NodeRef, NodeRef]] = []
+    keys = state.keys_of([ref for ref in asked if ref.kind in JOINABLE])
+    pairs: set[tuple[int, int]] = set()
     seen: set[int] = set()
     frontier = set(keys)
     while frontier:
         seen |= frontier
-        parameters = {"nodes": as_json(sorted(frontier)), "as_of": as_of}
-        frontier = set()
-        for one, kind, one_id, other, other_id in connection.execute(_SAME, parameters):
-            pairs.append((NodeRef(NodeKind(kind), one_id), NodeRef(NodeKind(kind), other_id)))
-            frontier |= {one, other} - seen
-    joined = components(pairs)
-    return joined | {ref: ref for ref in asked if ref not in joined}
+        found = joined(state, frontier, as_of)
+        pairs |= found
+        frontier = {key for pair in found for key in pair} - seen
+    named = state.refs_of(key for pair in pairs for key in pair) if pairs else {}
+    first = components((named[one], named[other]) for one, other in pairs)
+    return first | {ref: ref for ref in asked if ref not in first}
 
 
-def load_opportunities(connection: sqlite3.Connection, people: Sequence[NodeRef]) -> list[str]:
+def load_opportunities(state: State, people: Sequence[NodeRef]) -> list[str]:
     """Return the opportunities in which any of `people` performed an action."""
-    keys = as_json(list(keys_of(connection, people)))
-    return [id_ for (id_,) in connection.execute(_OPPORTUNITIES, (keys,))]
+    keys = as_json(list(state.keys_of(people)))
+    return [id_ for (id_,) in state.execute(_OPPORTUNITIES, (keys,))]
 
 
 def _timeline_statement(kind: NodeKind, newest_first: bool, paged: bool) -> str:
@@ -118,17 +111,6 @@ where o.kind = {int(NodeKind.OPPORTUNITY)} and o.id = :opportunity and a.recorde
   and not exists (
     select 1 from retraction r where r.action = a.id and r.recorded_at <= :as_of)
 group by a.actor, a.kind, a.role"""
-_SAME: Final = f"""
-select s.key, s.kind, s.id, t.key, t.id from (
-  select source, target, valid_from, valid_to from edge
-  where source in (select value from json_each(:nodes)) and kind = {int(EdgeKind.SAME_AS)}
-    and recorded_at <= :as_of
-  union
-  select source, target, valid_from, valid_to from edge
-  where target in (select value from json_each(:nodes)) and kind = {int(EdgeKind.SAME_AS)}
-    and recorded_at <= :as_of
-) e join node s on s.key = e.source join node t on t.key = e.target
-group by s.key, t.key having {JOINED}"""
 _OPPORTUNITIES: Final = """
 select distinct o.id from action a join node o on o.key = a.opportunity
 where a.actor in (select value from json_each(?)) order by o.id"""

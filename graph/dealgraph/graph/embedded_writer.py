@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from dealgraph.graph.embedded_edges import JOINED
 from dealgraph.graph.embedded_grounds import note_ground
 from dealgraph.graph.embedded_ids import Ids, stored_ids
 from dealgraph.graph.embedded_known import Known, Run, covered, observe, remember
 from dealgraph.graph.embedded_schema import CLEAR, EDGE_NOUNS
+from dealgraph.graph.embedded_stated import believed
 from dealgraph.graph.implied import signal_edges
 from dealgraph.graph.model import OPEN, Action, DecisionSignal, Edge, EdgeKind, Node, NodeKind
 from dealgraph.graph.schema import check_actor, check_edge, check_node
@@ -111,11 +111,11 @@ class GraphWriter:
         source = self._known.load_node(connection, edge.source.kind, edge.source.id).key
         target = self._known.load_node(connection, edge.target.kind, edge.target.id).key
         pair = (source, target)
-        before = connection.execute(_COUNT_JOINED, pair).fetchone()[0]
+        before = _joined(connection, pair)
         times = (edge.recorded_at, edge.valid_from, edge.valid_to)
         connection.execute(_ADD_STATEMENT, (source, int(EdgeKind.SAME_AS), target, *times))
         note_ground(connection, source, target, edge)
-        after = connection.execute(_COUNT_JOINED, pair).fetchone()[0]
+        after = _joined(connection, pair)
         tally[EDGE_NOUNS + edge.kind] += after - before
 
     def _write_actions(
@@ -166,6 +166,11 @@ class GraphWriter:
             return None
         known = self._known.nodes[kind].get(id_)
         return (known or self._known.load_node(connection, kind, id_)).key
+
+
+def _joined(connection: sqlite3.Connection, pair: tuple[int, int]) -> bool:
+    claims = connection.execute(_SAID_OF_PAIR, pair).fetchall()
+    return bool(claims) and believed(EdgeKind.SAME_AS, claims) is not None
 
 
 def _as_performed(action: Action) -> Action:
@@ -246,10 +251,9 @@ insert into edge (source, kind, target, recorded_at, valid_from, valid_to) value
 on conflict (source, kind, target, recorded_at) do update
 set valid_from = excluded.valid_from, valid_to = excluded.valid_to
 where excluded.valid_from * 2 + (excluded.valid_to <> 0) > valid_from * 2 + (valid_to <> 0)"""
-_COUNT_JOINED: Final = f"""
-select count(*) from (
-  select 1 from edge e where e.source = ? and e.kind = {int(EdgeKind.SAME_AS)} and e.target = ?
-  group by e.source having {JOINED})"""
+_SAID_OF_PAIR: Final = f"""
+select valid_from, valid_to, recorded_at from edge
+where source = ? and kind = {int(EdgeKind.SAME_AS)} and target = ?"""
 _ADD_ACTION: Final = """
 insert into action
 (key, id, at, recorded_at, opportunity, session, actor, kind, role, named, valence, weight, body)

@@ -5,7 +5,7 @@ It keeps every claim it was given (`memory_facts`) and answers each question by 
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dealgraph.graph.implied import (
@@ -70,6 +70,12 @@ class MemoryGraph:
         with self._open() as facts:
             return facts.position
 
+    @contextmanager
+    def reading(self) -> Iterator["MemoryGraph"]:
+        """Keep other threads out while questions are asked inside."""
+        with self._open():
+            yield self
+
     def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
         """Return a node of any kind, or None when it was not known."""
         with self._open() as facts:
@@ -85,13 +91,10 @@ class MemoryGraph:
         matching = sorted(self._matching(query), key=edge_order)
         chosen: set[Edge] = set()
         for ref in refs:
-            mine = [
-                edge
-                for edge in matching
-                if (edge.source == ref and _fits(edge.target, query))
-                or (edge.target == ref and _fits(edge.source, query))
-            ]
+            mine = _to_kinds(matching, ref, query.node_kinds)
             chosen.update(mine[: query.limit_per_node])
+            if query.besides is not None:
+                chosen.update(_to_kinds(matching, ref, query.besides)[: query.limit_per_node])
         return sorted(chosen, key=edge_order)
 
     def _matching(self, query: EdgeQuery) -> Iterator[Edge]:
@@ -226,8 +229,16 @@ class MemoryGraph:
             yield self._facts
 
 
-def _fits(other: NodeRef, query: EdgeQuery) -> bool:
-    return query.node_kinds is None or other.kind in query.node_kinds
+def _to_kinds(
+    edges: Iterable[Edge], ref: NodeRef, kinds: Collection[NodeKind] | None
+) -> list[Edge]:
+    """Return the edges between a node and those of some kinds."""
+    return [
+        edge
+        for edge in edges
+        if (edge.source == ref and (kinds is None or edge.target.kind in kinds))
+        or (edge.target == ref and (kinds is None or edge.source.kind in kinds))
+    ]
 
 
 def _tally(action: Action, contact: NodeRef) -> Tally:

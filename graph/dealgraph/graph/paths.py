@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from dealgraph.graph.model import Edge, EdgeKind, NodeRef
-from dealgraph.graph.store import NOW, EdgeQuery, GraphStore
+from dealgraph.graph.store import NOW, EdgeQuery, GraphReading, GraphStore
 
 _STEPS_PER_VISIT: Final = 50
 """How many steps the enumeration may take for every node that may be visited."""
@@ -43,12 +43,13 @@ def find_paths(
     """
     if source == target:
         return Paths((Path((source,), ()),), truncated=False)
-    search = _Search(store, source, target, as_of, visit_limit)
-    for hops in range(1, max_hops + 1):
-        search.grow()
-        found = search.paths(hops, max_paths)
-        if len(found) == max_paths:
-            break
+    with store.reading() as graph:
+        search = _Search(graph, source, target, as_of, visit_limit)
+        for hops in range(1, max_hops + 1):
+            search.grow()
+            found = search.paths(hops, max_paths)
+            if len(found) == max_paths:
+                break
     return Paths(found, search.truncated)
 
 
@@ -56,9 +57,9 @@ class _Search:
     """The links met so far around two nodes, and the two rims from which the search goes on."""
 
     def __init__(
-        self, store: GraphStore, source: NodeRef, target: NodeRef, as_of: int, visit_limit: int
+        self, graph: GraphReading, source: NodeRef, target: NodeRef, as_of: int, visit_limit: int
     ) -> None:
-        self._store = store
+        self._graph = graph
         self._source = source
         self._target = target
         self._query = EdgeQuery(as_of=as_of, limit_per_node=visit_limit)
@@ -78,7 +79,7 @@ class _Search:
         fresh = fresh[: self._visits_left]
         self._visits_left -= len(fresh)
         self._looked_at.update(fresh)
-        for edge in self._store.edges(fresh, self._query):
+        for edge in self._graph.edges(fresh, self._query):
             self._link(edge)
         reached = {far for near in self._rims[side] for far in self._links.get(near, ())}
         self._rims[side] = sorted(reached - self._reached[side])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from dealgraph.graph.implied import (
     action_edges,
@@ -16,7 +16,7 @@ from dealgraph.graph.implied import (
 from dealgraph.graph.model import Action, Edge, EdgeKind, Node, NodeKind, NodeRef
 from dealgraph.graph.paths import find_paths
 from dealgraph.graph.schema import JOINABLE
-from dealgraph.graph.store import NOW, EdgeQuery, GraphStore, TimelineQuery
+from dealgraph.graph.store import NOW, EdgeQuery, GraphReading, GraphStore, TimelineQuery
 
 __all__ = [
     "AROUND",
@@ -77,13 +77,14 @@ def neighborhood(
 
     SAME_AS is followed at no cost, so a person is met under all ids, whatever `edge_kinds` says.
     """
-    walk = _Walk(store, query)
-    if not walk.start(ref):
-        return None
-    for _ in range(query.hops):
-        if not walk.step():
-            break
-    return walk.result()
+    with store.reading() as graph:
+        walk = _Walk(graph, query)
+        if not walk.start(ref):
+            return None
+        for _ in range(query.hops):
+            if not walk.step():
+                break
+        return walk.result()
 
 
 def other_ids(store: GraphStore, ref: NodeRef, as_of: int = NOW) -> tuple[NodeRef, ...]:
@@ -122,14 +123,16 @@ def export(
 class _Walk:
     """A breadth-first walk: what was met so far, nearest first, and where it goes on."""
 
-    def __init__(self, store: GraphStore, query: NeighborhoodQuery) -> None:
-        self._store = store
+    def __init__(self, graph: GraphReading, query: NeighborhoodQuery) -> None:
+        self._graph = graph
         self._query = query
         self._edge_query = EdgeQuery(
             edge_kinds=query.edge_kinds,
             since=query.since,
             before=query.before,
             limit_per_node=query.node_limit + 1,  # one more tells that something is left out
+            # The newest edges may all be of actions, and hide the few that lead to the long-lived.
+            besides=_FEW,
             as_of=query.as_of,
         )
         self._shown: dict[NodeRef, Node] = {}
@@ -167,24 +170,19 @@ class _Walk:
 
     def _look_around(self) -> list[Edge]:
         """Return the edges of the frontier, newest first; where there are too many, of each sort some."""
-        edges = self._store.edges(self._frontier, self._edge_query)
+        edges = self._graph.edges(self._frontier, self._edge_query)
         left = dict.fromkeys(self._frontier, self._edge_query.limit_per_node)
         for edge in edges:
             for end in (edge.source, edge.target):
                 if end in left:
                     left[end] -= 1
-        crowded = [ref for ref, room in left.items() if room <= 0]
-        self._explored.update(left.keys() - crowded)
-        if crowded:
-            # Their newest edges may all be of actions, and hide the few that lead to the long-lived.
-            edges += self._store.edges(crowded, structs.replace(self._edge_query, node_kinds=_FEW))
-            edges.sort(key=edge_order)
+        self._explored.update(ref for ref, room in left.items() if room > 0)
         self._edges += edges
         return edges
 
     def _other_ids(self, refs: Iterable[NodeRef]) -> list[NodeRef]:
         people = [ref for ref in refs if ref.kind in JOINABLE]
-        same = self._store.same_as(people, self._query.as_of) if people else {}
+        same = self._graph.same_as(people, self._query.as_of) if people else {}
         return sorted(ref for ref in same if ref not in self._met)
 
     def _meet(self, refs: Sequence[NodeRef]) -> list[NodeRef]:
@@ -202,10 +200,10 @@ class _Walk:
 
     def _load(self, refs: Sequence[NodeRef]) -> dict[NodeRef, Node]:
         """Load nodes; actions whole, since they also tell their edges."""
-        found = self._store.nodes([ref for ref in refs if ref.kind not in _MANY], self._query.as_of)
+        found = self._graph.nodes([ref for ref in refs if ref.kind not in _MANY], self._query.as_of)
         ids = {ref.id for ref in refs if ref.kind in _MANY} - self._actions.keys()
         if ids:
-            self._actions |= self._store.actions(sorted(ids), self._query.as_of)
+            self._actions |= self._graph.actions(sorted(ids), self._query.as_of)
         for ref in refs:
             if ref.kind in _MANY and (action := self._actions.get(ref.id)):
                 as_node = action_node if ref.kind is NodeKind.ACTION else emotion_node
@@ -226,7 +224,7 @@ class _Walk:
         shown = self._shown
         others = [ref for ref in shown if ref not in self._explored]
         rest = [ref for ref in others if ref.kind not in _MANY]
-        more = self._store.edges_between(rest, self._query.as_of) if rest else []
+        more = self._graph.edges_between(rest, self._query.as_of) if rest else []
         for ref in others:
             if ref.kind in _MANY:
                 more += action_edges(self._actions[ref.id])

@@ -16,6 +16,8 @@ from typing import Final
 from dealgraph.graph.checkpoints import Checkpoints
 
 _CACHE_KIB: Final = 128 * 1024
+_MAPPED_BYTES: Final = 2 << 30
+"""How much of the file readers map into memory instead of copying each page (as much as SQLite allows)."""
 _BUSY_MS: Final = 2000
 _IDLE_READERS: Final = 8
 
@@ -161,6 +163,7 @@ class Database:
         )
         reader.execute(f"pragma busy_timeout={_BUSY_MS}")
         reader.execute(f"pragma cache_size=-{_CACHE_KIB // 8}")
+        reader.execute(f"pragma mmap_size={_MAPPED_BYTES}")
         return reader
 
     def _return_reader(self, reader: sqlite3.Connection) -> None:

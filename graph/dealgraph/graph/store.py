@@ -72,7 +72,8 @@ class EdgeQuery(Struct, frozen=True):
 
     `before` 0 means no bound. An edge that an action implies happens at the event time of the
     action; other edges hold from `valid_from` to `valid_to`. At most `limit_per_node` edges are
-    returned for each node asked for, the newest `valid_from` first.
+    returned for each node asked for, the newest `valid_from` first. A node with more has, besides, its
+    newest `limit_per_node` to nodes of the kinds `besides`, which is for queries of all `node_kinds`.
     """
 
     edge_kinds: frozenset[EdgeKind] | None = None
@@ -80,7 +81,12 @@ class EdgeQuery(Struct, frozen=True):
     since: int = 0
     before: int = 0
     limit_per_node: int = 1000
+    besides: frozenset[NodeKind] | None = None
     as_of: int = NOW
+
+    def __post_init__(self) -> None:
+        if self.besides is not None and self.node_kinds is not None:
+            raise ValueError("a query of some node_kinds has no besides; leave one of them out")
 
 
 class TimelineQuery(Struct, frozen=True):
@@ -121,8 +127,39 @@ class Counts(Struct, frozen=True):
     edges: Mapping[EdgeKind, int]
 
 
-class GraphStore(Protocol):
+class GraphReading(Protocol):
+    """What a walk through the graph asks."""
+
+    def nodes(self, refs: Sequence[NodeRef], as_of: int = NOW) -> dict[NodeRef, Node]:
+        """Return those of `refs` that were known."""
+        ...
+
+    def edges(self, refs: Sequence[NodeRef], query: EdgeQuery) -> list[Edge]:
+        """Return the edges that start or end at any of `refs`, newest first."""
+        ...
+
+    def edges_between(self, refs: Sequence[NodeRef], as_of: int = NOW) -> list[Edge]:
+        """Return the edges that start and end at `refs`, newest first."""
+        ...
+
+    def actions(self, ids: Sequence[str], as_of: int = NOW) -> dict[str, Action]:
+        """Return those of the actions that were known."""
+        ...
+
+    def same_as(self, refs: Iterable[NodeRef], as_of: int = NOW) -> dict[NodeRef, NodeRef]:
+        """Return for each of `refs`, and for all other ids of the same person, the person's first id.
+
+        The same holds for customers and opportunities.
+        """
+        ...
+
+
+class GraphStore(GraphReading, Protocol):
     """A graph with two times that only grows: facts are superseded, never overwritten."""
+
+    def reading(self) -> AbstractContextManager[GraphReading]:
+        """Answer all that is asked inside from one state of the graph, for a walk of many steps."""
+        ...
 
     def apply(self, batch: GraphBatch) -> None:
         """Add a batch, whole or not at all. Raises StorageError, and SchemaError for a wrong edge."""
@@ -144,22 +181,6 @@ class GraphStore(Protocol):
         """Return a node of any kind, or None when it was not known."""
         ...
 
-    def nodes(self, refs: Sequence[NodeRef], as_of: int = NOW) -> dict[NodeRef, Node]:
-        """Return those of `refs` that were known."""
-        ...
-
-    def edges(self, refs: Sequence[NodeRef], query: EdgeQuery) -> list[Edge]:
-        """Return the edges that start or end at any of `refs`, newest first."""
-        ...
-
-    def edges_between(self, refs: Sequence[NodeRef], as_of: int = NOW) -> list[Edge]:
-        """Return the edges that start and end at `refs`, newest first."""
-        ...
-
-    def actions(self, ids: Sequence[str], as_of: int = NOW) -> dict[str, Action]:
-        """Return those of the actions that were known."""
-        ...
-
     def timeline(self, ref: NodeRef, query: TimelineQuery) -> list[Action]:
         """Return actions of an opportunity or session, in order; ValueError for other kinds."""
         ...
@@ -170,13 +191,6 @@ class GraphStore(Protocol):
 
     def committee(self, opportunity: str, as_of: int = NOW) -> list[CommitteeMember]:
         """Return the customer's people in an opportunity under all its ids, most active first."""
-        ...
-
-    def same_as(self, refs: Iterable[NodeRef], as_of: int = NOW) -> dict[NodeRef, NodeRef]:
-        """Return for each of `refs`, and for all other ids of the same person, the person's first id.
-
-        The same holds for customers and opportunities.
-        """
         ...
 
     def opportunities_of(self, people: Sequence[NodeRef]) -> list[str]:

@@ -2,11 +2,13 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from dealgraph.api.v1 import graph_service_pb2 as pb
 from dealgraph.api.v1 import interaction_pb2
 from dealgraph.graph.model import Action, Edge, Node, NodeRef, topics_of
 from dealgraph.graph.paths import Path
+from dealgraph.graph.queries import Neighborhood
 from dealgraph.graph.store import CommitteeMember
 
 
@@ -17,37 +19,69 @@ def node_ref(ref: NodeRef) -> pb.NodeRef:
 
 def node(value: Node) -> pb.Node:
     """Return the message of a node."""
-    message = pb.Node(
-        attributes=value.attributes,
-        valid_from_ms=value.valid_from,
-        recorded_at_ms=value.recorded_at,
-    )
-    message.ref.kind, message.ref.id = int(value.ref.kind), value.ref.id  # type: ignore[assignment]
+    message = pb.Node()
+    _fill_node(message, value)
     return message
 
 
 def edge(value: Edge) -> pb.Edge:
     """Return the message of an edge."""
-    message = pb.Edge(
-        kind=int(value.kind),  # type: ignore[arg-type]
-        valid_from_ms=value.valid_from,
-        valid_to_ms=value.valid_to,
-        recorded_at_ms=value.recorded_at,
-    )
+    message = pb.Edge()
+    _fill_edge(message, value)
+    return message
+
+
+def neighborhood(value: Neighborhood) -> pb.GetNeighborhoodResponse:
+    """Return the message of what lies around a node."""
+    message = pb.GetNeighborhoodResponse(truncated=value.truncated)
+    _add(message, (*value.nodes, *value.edges))
+    return message
+
+
+# Messages are filled where they belong: one that is made apart and put in is copied, through its bytes.
+
+
+def _add(
+    message: pb.GetNeighborhoodResponse | pb.ExportSubgraphResponse, facts: Iterable[Node | Edge]
+) -> None:
+    for fact in facts:
+        if isinstance(fact, Node):
+            _fill_node(message.nodes.add(), fact)
+        else:
+            _fill_edge(message.edges.add(), fact)
+
+
+def _fill_node(message: pb.Node, value: Node) -> None:
+    _fill_ref(message.ref, value.ref)
+    attributes = message.attributes
+    for name, fact in value.attributes.items():  # update() would be slower
+        attributes[name] = fact
+    message.valid_from_ms = value.valid_from
+    message.recorded_at_ms = value.recorded_at
+
+
+def _fill_edge(message: pb.Edge, value: Edge) -> None:
+    message.kind = value.kind  # type: ignore[assignment]
+    _fill_ref(message.source, value.source)
+    _fill_ref(message.target, value.target)
+    message.valid_from_ms = value.valid_from
+    message.valid_to_ms = value.valid_to
+    message.recorded_at_ms = value.recorded_at
     if value.rule or value.confidence:
         message.confidence, message.rule = value.confidence, value.rule
-    # Filled in place: messages of their own would be copied, at twice the cost of all else here.
-    source, target = message.source, message.target
-    source.kind, source.id = int(value.source.kind), value.source.id  # type: ignore[assignment]
-    target.kind, target.id = int(value.target.kind), value.target.id  # type: ignore[assignment]
-    return message
+
+
+def _fill_ref(message: pb.NodeRef, value: NodeRef) -> None:
+    message.kind = value.kind  # type: ignore[assignment]
+    message.id = value.id
 
 
 def path(value: Path) -> pb.Path:
     """Return the message of a path."""
-    return pb.Path(
-        nodes=[node_ref(ref) for ref in value.nodes], edges=[edge(one) for one in value.edges]
-    )
+    message = pb.Path(nodes=[node_ref(ref) for ref in value.nodes])
+    for one in value.edges:
+        _fill_edge(message.edges.add(), one)
+    return message
 
 
 def committee_member(value: CommitteeMember) -> pb.CommitteeMember:
@@ -115,15 +149,8 @@ def tagged(
 
 def pieces(facts: Iterable[Node | Edge], size: int) -> Iterator[pb.ExportSubgraphResponse]:
     """Yield nodes and edges in messages of at most `size` facts."""
-    piece, count = pb.ExportSubgraphResponse(), 0
-    for fact in facts:
-        if isinstance(fact, Node):
-            piece.nodes.append(node(fact))
-        else:
-            piece.edges.append(edge(fact))
-        count += 1
-        if count == size:
-            yield piece
-            piece, count = pb.ExportSubgraphResponse(), 0
-    if count:
+    rest = iter(facts)
+    while some := list(islice(rest, size)):
+        piece = pb.ExportSubgraphResponse()
+        _add(piece, some)
         yield piece

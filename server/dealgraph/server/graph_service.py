@@ -93,11 +93,7 @@ class GraphService(graph_service_pb2_grpc.GraphServiceServicer):
             found = queries.neighborhood(self._graph, ref, query)
             if found is None:
                 raise requests.no_node(ref)
-            return pb.GetNeighborhoodResponse(
-                nodes=[graph_messages.node(node) for node in found.nodes],
-                edges=[graph_messages.edge(edge) for edge in found.edges],
-                truncated=found.truncated,
-            )
+            return graph_messages.neighborhood(found)
 
         return await self._read(read, context)
 
