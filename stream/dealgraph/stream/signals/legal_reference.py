@@ -1,0 +1,131 @@
+"""When legal usually comes into a deal: the reference of S2, shipped as a prior and learnt from won deals.
+
+    x = asinh(days from the anchor to legal)     about normal: near zero linear, far away logarithmic
+    median, spread = 1.4826 · MAD                of won deals, drawn towards the prior by n / (n + κ)
+
+A segment with fewer than `least_deals` won deals keeps the prior. The prior's spread is that of deals of one
+tenant (0.28) and of what differs between tenants (0.15).
+"""
+
+from collections.abc import Mapping, Sequence
+from math import asinh, erfc, sqrt
+from statistics import median
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from dealgraph.stream.signals.thresholds import Count, Positive, Share
+
+_MAD_TO_SPREAD: Final = 1.4826
+_CALENDAR_DAYS: Final = 7.0 / 5.0
+_SHRINKAGE: Final = 20.0
+_LEAST_SPREAD: Final = 0.05
+
+
+class Reference(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where x lies in won deals, and from how many deals that is known (0: a prior)."""
+
+    median: float
+    spread: Positive
+    deals: Annotated[int, Meta(ge=0)] = 0
+
+    def z(self, days: float) -> float:
+        """Return how many spreads a delay is from the usual one."""
+        return (asinh(days) - self.median) / self.spread
+
+    def reached(self, days: float) -> float:
+        """Return the share of usual deals in which legal is there after so many days."""
+        return normal_below(self.z(days))
+
+
+class Window(Struct, frozen=True, forbid_unknown_fields=True):
+    """The references of a segment."""
+
+    proposal: Reference
+    qualification: Reference
+
+
+class LegalWindowThresholds(Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds of S2: `usual` for segments that are not named, `presence` is q and its weight."""
+
+    recorded_z: Positive
+    pushed_z: Positive
+    recorded_probability: Share
+    pushed_probability: Share
+    topic_actions: Count
+    topic_share: Share
+    silent_days: Count
+    presence: Share
+    presence_weight: Positive
+    gap_hours: Positive
+    least_deals: Count
+    usual: Window
+    segments: dict[str, Window]
+
+    def window(self, segment: str) -> Window:
+        """Return the references of a segment."""
+        return self.segments.get(segment, self.usual)
+
+
+class Delays(Struct, frozen=True):
+    """Days from proposal and from qualification to legal in one deal; None where one is not known."""
+
+    proposal: float | None
+    qualification: float | None
+
+
+def days_of(worked_ms: int, day_ms: int) -> float:
+    """Return working time as the calendar days that it takes without holidays."""
+    return worked_ms / day_ms * _CALENDAR_DAYS
+
+
+def working_days(days: float) -> float:
+    """Return the working days among calendar days."""
+    return days / _CALENDAR_DAYS
+
+
+def normal_below(z: float) -> float:
+    """Return the share of a standard normal below z."""
+    return 0.5 * erfc(-z / sqrt(2.0))
+
+
+def reference_of(days: Sequence[float], prior: Reference, least_deals: int) -> Reference:
+    """Return the reference of won deals, shrunk towards the prior; the prior when they are too few."""
+    count = len(days)
+    if count < least_deals:
+        return prior
+    values = [asinh(one) for one in days]
+    middle = median(values)
+    spread = _MAD_TO_SPREAD * median(abs(value - middle) for value in values)
+    weight = count / (count + _SHRINKAGE)
+    return Reference(
+        median=prior.median + weight * (middle - prior.median),
+        spread=max(_LEAST_SPREAD, prior.spread + weight * (spread - prior.spread)),
+        deals=count,
+    )
+
+
+def window_of(delays: Sequence[Delays], prior: Window, least_deals: int) -> Window:
+    """Return the references of a segment, from the delays of its won deals."""
+    proposal = [one.proposal for one in delays if one.proposal is not None]
+    qualification = [one.qualification for one in delays if one.qualification is not None]
+    return Window(
+        reference_of(proposal, prior.proposal, least_deals),
+        reference_of(qualification, prior.qualification, least_deals),
+    )
+
+
+def learnt(
+    won: Mapping[str, Sequence[Delays]], thresholds: LegalWindowThresholds
+) -> LegalWindowThresholds:
+    """Return the thresholds with references learnt from won deals by segment; "" is all of them."""
+    least = thresholds.least_deals
+    every = [one for delays in won.values() for one in delays]
+    usual = window_of(every, thresholds.usual, least)
+    segments = {
+        name: window_of(delays, usual, least)
+        for name, delays in won.items()
+        if name and len(delays) >= least
+    }
+    return replace(thresholds, usual=usual, segments={**thresholds.segments, **segments})
