@@ -52,7 +52,8 @@ def random_deal(length: int, seed: int, *, paper: float = 0.1) -> list[Observed]
     Legal takes part in `paper` of the later bursts; the customer's pace of answering changes now and then.
     """
     chance = random.Random(seed)
-    at, stream = MONDAY, []
+    at = MONDAY
+    stream: list[Observed] = []
     stages = [stage for stage in _COURSE if chance.random() < 0.8]
     turns = sorted(chance.randrange(length + 1) for _ in stages)
     closes = chance.choice([length + 1, length * 9 // 10])

@@ -69,7 +69,7 @@ def batch(stream: list[Observed], until: int) -> set[Found]:
     since = None
     if order:
         earlier = [a.at for a in changes[: changes.index(order[0])]]
-        since = proposed if order[0].stage is Stage.PROPOSAL else (earlier or [None])[-1]
+        since = proposed if order[0].stage is Stage.PROPOSAL else max(earlier, default=None)
     qualified = next((a.at for a in changes if a.stage is Stage.QUALIFICATION), None)
     talk = [a for a in stream if a.side is Side.CUSTOMER and a.channel is not Channel.CRM]
     closing = next((n for n, a in enumerate(stream) if a.stage >= Stage.WON), len(stream))
@@ -204,7 +204,7 @@ def test_equals_the_formulas_computed_in_batch(stream: list[Observed]) -> None:
 
 def talk_days(first: int, count: int, *roles: Role, start: int = 100) -> list[Observed]:
     """One meeting on each of `count` days from day `first` on."""
-    stream = []
+    stream: list[Observed] = []
     for day in range(first, first + count):
         for place, role in enumerate((Role.CHAMPION, *roles)):
             at = MONDAY + day * DAY + place * MINUTE
