@@ -1,12 +1,13 @@
 """ChannelService over gRPC: registered, promoted, stopped, listed, and refused with a reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import grpc
 import pytest
 
 from dealgraph.api.v1 import channel_service_pb2 as pb
+from dealgraph.api.v1 import report_service_pb2
 from dealgraph.stream import codec
 from dealgraph.stream.interaction import InteractionKind
 from dealgraph.stream.log import Topic
@@ -123,6 +124,12 @@ def test_a_wrong_request_is_refused(
     assert reason_of(caught.value) == reason
 
 
+def _clocks(server: RunningServer) -> Sequence[report_service_pb2.ClockSkew]:
+    server.catch_up()
+    report = server.client.report.GetCaptureQuality(report_service_pb2.GetCaptureQualityRequest())
+    return report.clocks
+
+
 def test_a_clock_is_corrected_by_events_seen_twice(server: RunningServer) -> None:
     for n in range(20):
         seen, at = {"event_key": f"e{n}"}, MONDAY + n * HOUR
@@ -135,6 +142,11 @@ def test_a_clock_is_corrected_by_events_seen_twice(server: RunningServer) -> Non
         )
         server.publish([message(at=at, attributes=seen), late])
 
+    [proposed] = [one for one in _clocks(server) if one.source == "crm"]
+    assert (proposed.proposed, proposed.corrected, proposed.offset_ms) == (True, False, 4 * MINUTE)
+
     request = pb.CorrectClockRequest(source="crm", reference="wecom")
     answer = server.client.channel.CorrectClock(request)
     assert (answer.offset_ms, answer.pairs) == (4 * MINUTE, 20)
+    [corrected] = [one for one in _clocks(server) if one.source == "crm"]
+    assert (corrected.proposed, corrected.corrected) == (False, True)

@@ -198,20 +198,38 @@ def test_requests_are_counted_by_status(server: RunningServer) -> None:
     assert server.metric("dealgraph_webhook_requests_total", source="other", code="401") == 1
 
 
-def test_a_vendor_without_a_secret_is_not_enabled(tmp_path: Path) -> None:
-    with serving(tmp_path, settings(webhook={"listen": "127.0.0.1:0"})) as server:
-        assert post(server, "hubspot", b"[]", {})[0] == 404
-        status, told = post(server, "metrics", json.dumps(METRIC).encode(), {})
-        assert (status, told["accepted"]) == (200, 1)
+def _with(directory: Path, name: str, **values: Any) -> dict[str, Any]:
+    """Return settings of webhooks in which this secret alone is set."""
+    file = directory / f"{name}.secret"
+    file.write_text(f"{name}-secret\n", encoding="utf-8")
+    return {"listen": "127.0.0.1:0", name: str(file), **values}
+
+
+@pytest.mark.parametrize(
+    ("named", "refused"), [("token_file", "hubspot"), ("hubspot_secret_file", "metrics")]
+)
+def test_a_source_without_a_secret_is_not_enabled(tmp_path: Path, named: str, refused: str) -> None:
+    with serving(tmp_path / "data", settings(webhook=_with(tmp_path, named))) as server:
+        status, told = post(server, refused, b"[]", {})
+        assert status == 404
+        assert "is not set" in told["error"]
+        assert stored(server) == 0
+
+
+def test_a_receiver_that_could_check_nothing_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"webhook\.token_file"):
+        with serving(tmp_path, settings(webhook={"listen": "127.0.0.1:0"})):
+            pass
 
 
 def test_what_is_not_durable_in_time_is_answered_503_and_may_be_sent_again(tmp_path: Path) -> None:
-    stated = settings(webhook={"listen": "127.0.0.1:0", "answer_seconds": 0.2})
-    with serving(tmp_path, stated) as server:
+    stated = settings(webhook=_with(tmp_path, "token_file", answer_seconds=0.2))
+    token = {"Authorization": "Bearer token_file-secret"}
+    with serving(tmp_path / "data", stated) as server:
         with server.embedded.log.transaction(Topic.INTERACTIONS):  # nothing else can be stored
-            status, told = post(server, "metrics", json.dumps(METRIC).encode(), {})
+            status, told = post(server, "metrics", json.dumps(METRIC).encode(), token)
             assert (status, told["error"]) == (503, "not stored yet: send it again")
-        status, told = post(server, "metrics", json.dumps(METRIC).encode(), {})
+        status, told = post(server, "metrics", json.dumps(METRIC).encode(), token)
         assert status == 200
         assert told["accepted"] + told["duplicate"] == 1
         assert stored(server) == 1

@@ -10,6 +10,7 @@ from dealgraph.server.errors import check_tenant, invalid
 from dealgraph.server.interceptor import seconds_left
 from dealgraph.server.readers import Readers
 from dealgraph.stream.capture import TRACEABLE_BAR, Dimension, Row
+from dealgraph.stream.clocks import Trust
 
 
 class ReportService(report_service_pb2_grpc.ReportServiceServicer):
@@ -57,6 +58,7 @@ def capture_message(
                 margin_ms=skew.margin_ms,
                 pairs=skew.pairs,
                 corrected=bool(report.corrections.get(skew.source)),
+                proposed=skew.is_sure(Trust()) and not report.corrections.get(skew.source),
             )
             for skew in report.clocks
         ],

@@ -52,12 +52,19 @@ class Secrets(Struct, frozen=True):
 
 
 def load_secrets(stated: WebhookSettings) -> Secrets:
-    """Return the secrets in the files that the settings name. Raises SettingsError."""
-    return Secrets(
+    """Return the secrets in the files that the settings name. Raises SettingsError, also without any."""
+    secrets = Secrets(
         _secret("hubspot_secret_file", stated.hubspot_secret_file),
         _secret("dingtalk_secret_file", stated.dingtalk_secret_file),
         _secret("token_file", stated.token_file),
     )
+    if not (secrets.hubspot or secrets.dingtalk or secrets.token):
+        raise SettingsError(
+            "webhook.listen is set, but no request could be checked. Name a file with a secret: "
+            "webhook.token_file for CloudEvents and all other sources, webhook.hubspot_secret_file, "
+            "or webhook.dingtalk_secret_file."
+        )
+    return secrets
 
 
 class Webhooks:
@@ -137,12 +144,14 @@ class Webhooks:
         elif source == _DINGTALK and self._secrets.dingtalk:
             signed = (headers.get("timestamp", ""), headers.get("sign", ""))
             fault = dingtalk_fault(*signed, self._secrets.dingtalk, now)
-        elif source in (_HUBSPOT, _DINGTALK):
-            return 404, "this source is not enabled: its secret is not set"
+        elif source in (_HUBSPOT, _DINGTALK) or not self._secrets.token:
+            # Whoever reaches the port could write into the graph, so nothing is taken unsigned.
+            setting = f"{source}_secret_file" if source in (_HUBSPOT, _DINGTALK) else "token_file"
+            return 404, f"this source is not enabled: webhook.{setting} is not set"
         else:
             given = headers.get("authorization", "").removeprefix("Bearer ")
             token = self._secrets.token
-            right = hmac.compare_digest(given.encode(), token.encode()) or not token
+            right = hmac.compare_digest(given.encode(), token.encode())
             fault = None if right else "the token does not fit"
         return None if fault is None else (401, "the request is not signed as it must be")
 

@@ -46,7 +46,8 @@ def test_a_mail_has_people_time_subject_and_words(tmp_path: Path) -> None:
         InteractionKind.MAIL, Channel.MAIL, "m5@acme.example",
     )  # fmt: skip
     assert item.occurred_at == STARTED + 5_000
-    assert (item.text, item.attributes) == ("The price is too high.", {"subject": "Offer"})
+    facts = {"subject": "Offer", "event_key": "mail:m5@acme.example"}
+    assert (item.text, item.attributes) == ("The price is too high.", facts)
     assert item.actor == Person(
         Side.CUSTOMER, "mail:li@acme.example", "Li Na", Role.ECONOMIC_BUYER, 0.9
     )

@@ -2,17 +2,20 @@
 
 import json
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dealgraph.graph.model import NodeKind, NodeRef
 from dealgraph.stream.codec import interaction_to_record
 from dealgraph.stream.connectors.raw import RecordError
 from dealgraph.stream.connectors.registry import connector
 from dealgraph.stream.connectors.salesforce_avro import decode_event, named_fields
 from dealgraph.stream.interaction import Interaction, Reason, Rejected, action_id
+from tests.support.dealgraphs import opened, process
 from tests.support.files import options
 from tests.support.golden import FOLDER
 
@@ -109,3 +112,29 @@ def test_any_payload_is_read_or_refused(payload: bytes) -> None:
     for item in read(json.dumps(event).encode()):
         if isinstance(item, Interaction):
             interaction_to_record(item)
+
+
+def test_a_record_that_was_fetched_again_is_clean_whatever_came_first(tmp_path: Path) -> None:
+    gap = json.loads(LINES["events"][0])
+    header = gap["data"]["payload"]["ChangeEventHeader"]
+    header |= {"changeType": "GAP_UPDATE", "transactionKey": "gap"}
+    record = {
+        "attributes": {"type": "Opportunity"},
+        "Id": header["recordIds"][0],
+        "StageName": "Closed Won",
+        "SystemModstamp": "2026-03-02T01:30:00.000+0000",
+    }
+    dirty, clean = (
+        [item for item in read(json.dumps(one).encode()) if isinstance(item, Interaction)]
+        for one in (gap, record)
+    )
+    deal = NodeRef(NodeKind.OPPORTUNITY, f"salesforce:{record['Id']}")
+    states = []
+    for name, order in (("a", (dirty, clean)), ("b", (clean, dirty))):
+        with opened(tmp_path / name) as dealgraph:
+            for items in order:
+                process(dealgraph, items)
+            node = dealgraph.graph.node(deal)
+            assert node is not None
+            states.append((node.attributes["sync_state"], node.attributes["stage"]))
+    assert states == [("clean", "Closed Won")] * 2

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%dealgraph/api/v1/report_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\"\xd6\x03\n\nCaptureRow\x12\x35\n\tdimension\x18\x01 \x01(\x0e\x32\".dealgraph.api.v1.CaptureDimension\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61ptured\x18\x03 \x01(\x03\x12\x0e\n\x06logged\x18\x04 \x01(\x03\x12\x0f\n\x07matched\x18\x05 \x01(\x03\x12\x1f\n\x12recording_coverage\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10\x63\x61pture_coverage\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x10order_inversions\x18\x08 \x01(\x03\x12\x43\n\x0cmissing_keys\x18\t \x03(\x0b\x32-.dealgraph.api.v1.CaptureRow.MissingKeysEntry\x12\x11\n\ttraceable\x18\n \x01(\x03\x12\r\n\x05known\x18\x0b \x01(\x03\x12\x1c\n\x0ftraceable_ratio\x18\x0c \x01(\x01H\x02\x88\x01\x01\x1a\x32\n\x10MissingKeysEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x15\n\x13_recording_coverageB\x13\n\x11_capture_coverageB\x12\n\x10_traceable_ratio\"v\n\tClockSkew\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x11\n\toffset_ms\x18\x02 \x01(\x03\x12\x11\n\tmargin_ms\x18\x03 \x01(\x03\x12\r\n\x05pairs\x18\x04 \x01(\x05\x12\x11\n\treference\x18\x05 \x01(\t\x12\x11\n\tcorrected\x18\x06 \x01(\x08\"\x87\x01\n\x18GetCaptureQualityRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08since_ms\x18\x02 \x01(\x03\x12\x11\n\tbefore_ms\x18\x03 \x01(\x03\x12\x36\n\ndimensions\x18\x04 \x03(\x0e\x32\".dealgraph.api.v1.CaptureDimension\"\x8b\x01\n\x19GetCaptureQualityResponse\x12*\n\x04rows\x18\x01 \x03(\x0b\x32\x1c.dealgraph.api.v1.CaptureRow\x12+\n\x06\x63locks\x18\x02 \x03(\x0b\x32\x1b.dealgraph.api.v1.ClockSkew\x12\x15\n\rtraceable_bar\x18\x03 \x01(\x01*\xa7\x01\n\x10\x43\x61ptureDimension\x12!\n\x1d\x43\x41PTURE_DIMENSION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43\x41PTURE_DIMENSION_TOTAL\x10\x01\x12\x19\n\x15\x43\x41PTURE_DIMENSION_REP\x10\x02\x12\x1a\n\x16\x43\x41PTURE_DIMENSION_TEAM\x10\x03\x12\x1c\n\x18\x43\x41PTURE_DIMENSION_SOURCE\x10\x04\x32}\n\rReportService\x12l\n\x11GetCaptureQuality\x12*.dealgraph.api.v1.GetCaptureQualityRequest\x1a+.dealgraph.api.v1.GetCaptureQualityResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%dealgraph/api/v1/report_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\"\xd6\x03\n\nCaptureRow\x12\x35\n\tdimension\x18\x01 \x01(\x0e\x32\".dealgraph.api.v1.CaptureDimension\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61ptured\x18\x03 \x01(\x03\x12\x0e\n\x06logged\x18\x04 \x01(\x03\x12\x0f\n\x07matched\x18\x05 \x01(\x03\x12\x1f\n\x12recording_coverage\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10\x63\x61pture_coverage\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x10order_inversions\x18\x08 \x01(\x03\x12\x43\n\x0cmissing_keys\x18\t \x03(\x0b\x32-.dealgraph.api.v1.CaptureRow.MissingKeysEntry\x12\x11\n\ttraceable\x18\n \x01(\x03\x12\r\n\x05known\x18\x0b \x01(\x03\x12\x1c\n\x0ftraceable_ratio\x18\x0c \x01(\x01H\x02\x88\x01\x01\x1a\x32\n\x10MissingKeysEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x15\n\x13_recording_coverageB\x13\n\x11_capture_coverageB\x12\n\x10_traceable_ratio\"\x88\x01\n\tClockSkew\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x11\n\toffset_ms\x18\x02 \x01(\x03\x12\x11\n\tmargin_ms\x18\x03 \x01(\x03\x12\r\n\x05pairs\x18\x04 \x01(\x05\x12\x11\n\treference\x18\x05 \x01(\t\x12\x11\n\tcorrected\x18\x06 \x01(\x08\x12\x10\n\x08proposed\x18\x07 \x01(\x08\"\x87\x01\n\x18GetCaptureQualityRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08since_ms\x18\x02 \x01(\x03\x12\x11\n\tbefore_ms\x18\x03 \x01(\x03\x12\x36\n\ndimensions\x18\x04 \x03(\x0e\x32\".dealgraph.api.v1.CaptureDimension\"\x8b\x01\n\x19GetCaptureQualityResponse\x12*\n\x04rows\x18\x01 \x03(\x0b\x32\x1c.dealgraph.api.v1.CaptureRow\x12+\n\x06\x63locks\x18\x02 \x03(\x0b\x32\x1b.dealgraph.api.v1.ClockSkew\x12\x15\n\rtraceable_bar\x18\x03 \x01(\x01*\xa7\x01\n\x10\x43\x61ptureDimension\x12!\n\x1d\x43\x41PTURE_DIMENSION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43\x41PTURE_DIMENSION_TOTAL\x10\x01\x12\x19\n\x15\x43\x41PTURE_DIMENSION_REP\x10\x02\x12\x1a\n\x16\x43\x41PTURE_DIMENSION_TEAM\x10\x03\x12\x1c\n\x18\x43\x41PTURE_DIMENSION_SOURCE\x10\x04\x32}\n\rReportService\x12l\n\x11GetCaptureQuality\x12*.dealgraph.api.v1.GetCaptureQualityRequest\x1a+.dealgraph.api.v1.GetCaptureQualityResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,18 +33,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAPTUREROW_MISSINGKEYSENTRY']._loaded_options = None
   _globals['_CAPTUREROW_MISSINGKEYSENTRY']._serialized_options = b'8\001'
-  _globals['_CAPTUREDIMENSION']._serialized_start=933
-  _globals['_CAPTUREDIMENSION']._serialized_end=1100
+  _globals['_CAPTUREDIMENSION']._serialized_start=952
+  _globals['_CAPTUREDIMENSION']._serialized_end=1119
   _globals['_CAPTUREROW']._serialized_start=60
   _globals['_CAPTUREROW']._serialized_end=530
   _globals['_CAPTUREROW_MISSINGKEYSENTRY']._serialized_start=416
   _globals['_CAPTUREROW_MISSINGKEYSENTRY']._serialized_end=466
-  _globals['_CLOCKSKEW']._serialized_start=532
-  _globals['_CLOCKSKEW']._serialized_end=650
-  _globals['_GETCAPTUREQUALITYREQUEST']._serialized_start=653
-  _globals['_GETCAPTUREQUALITYREQUEST']._serialized_end=788
-  _globals['_GETCAPTUREQUALITYRESPONSE']._serialized_start=791
-  _globals['_GETCAPTUREQUALITYRESPONSE']._serialized_end=930
-  _globals['_REPORTSERVICE']._serialized_start=1102
-  _globals['_REPORTSERVICE']._serialized_end=1227
+  _globals['_CLOCKSKEW']._serialized_start=533
+  _globals['_CLOCKSKEW']._serialized_end=669
+  _globals['_GETCAPTUREQUALITYREQUEST']._serialized_start=672
+  _globals['_GETCAPTUREQUALITYREQUEST']._serialized_end=807
+  _globals['_GETCAPTUREQUALITYRESPONSE']._serialized_start=810
+  _globals['_GETCAPTUREQUALITYRESPONSE']._serialized_end=949
+  _globals['_REPORTSERVICE']._serialized_start=1121
+  _globals['_REPORTSERVICE']._serialized_end=1246
 # @@protoc_insertion_point(module_scope)

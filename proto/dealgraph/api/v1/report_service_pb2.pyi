@@ -162,6 +162,7 @@ class ClockSkew(_message.Message):
     PAIRS_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     CORRECTED_FIELD_NUMBER: _builtins.int
+    PROPOSED_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """The source whose clock is off."""
     offset_ms: _builtins.int
@@ -174,6 +175,8 @@ class ClockSkew(_message.Message):
     """The source it was compared with."""
     corrected: _builtins.bool
     """Whether times of the source are corrected by it."""
+    proposed: _builtins.bool
+    """Whether enough events agree that ChannelService.CorrectClock would correct it now."""
     def __init__(
         self,
         *,
@@ -183,10 +186,11 @@ class ClockSkew(_message.Message):
         pairs: _builtins.int = ...,
         reference: _builtins.str = ...,
         corrected: _builtins.bool = ...,
+        proposed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["corrected", b"corrected", "margin_ms", b"margin_ms", "offset_ms", b"offset_ms", "pairs", b"pairs", "reference", b"reference", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["corrected", b"corrected", "margin_ms", b"margin_ms", "offset_ms", b"offset_ms", "pairs", b"pairs", "proposed", b"proposed", "reference", b"reference", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

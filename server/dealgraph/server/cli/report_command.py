@@ -8,10 +8,11 @@ import click
 from google.protobuf.json_format import MessageToJson
 from rich.table import Table
 
+from dealgraph.api.v1 import channel_service_pb2 as channels
 from dealgraph.api.v1 import report_service_pb2 as pb
 from dealgraph.server.capture_book import CaptureBook
 from dealgraph.server.cli.clock import now_ms
-from dealgraph.server.cli.command import FILE, FOLDER, Command, check_address
+from dealgraph.server.cli.command import FILE, FOLDER, Command, CommandError, check_address
 from dealgraph.server.cli.terminal import console, table
 from dealgraph.server.client import Client
 from dealgraph.server.compose import open_embedded
@@ -25,7 +26,8 @@ Show how much of what happens comes in: per rep, team and source.
 
 NAME is `capture`. The conversations that were captured are laid beside the activities that reps list in the
 customer relationship system: how many of them are listed, how many listed ones were captured, in which
-order, which keys are missing, and how many interactions can be followed from source to report.
+order, which keys are missing, and how many interactions can be followed from source to report. Clocks of
+sources that saw the same events are compared; one that is surely off is proposed to be corrected.
 """
 _WORDS: Final = {1: "all", 2: "rep", 3: "team", 4: "source"}
 
@@ -66,7 +68,7 @@ def _clock_table(clocks: Sequence[pb.ClockSkew]) -> Table:
             f"{clock.offset_ms:,}",
             f"{clock.margin_ms:,}",
             f"{clock.pairs:,}",
-            "yes" if clock.corrected else "no",
+            "yes" if clock.corrected else "proposed" if clock.proposed else "no",
         )
     return shown
 
@@ -86,12 +88,35 @@ def _ask(
         embedded.close()
 
 
+def _correct(target: str | None, source: str) -> int:
+    """Correct a clock by the source that the report compares it with."""
+    if target is None:
+        raise click.UsageError("A clock is corrected on a server: name it with --target HOST:PORT.")
+    with Client(target) as client:
+        clocks = client.report.GetCaptureQuality(pb.GetCaptureQualityRequest()).clocks
+        found = next((clock for clock in clocks if clock.source == source), None)
+        if found is None:
+            raise CommandError(
+                f"No event was seen by {source!r} and by another source: see the report."
+            )
+        request = channels.CorrectClockRequest(source=source, reference=found.reference)
+        answer = client.channel.CorrectClock(request)
+    click.echo(
+        f"{source} is set back by {answer.offset_ms:,} ms (± {answer.margin_ms:,}) from now on"
+    )
+    return 0
+
+
 @click.command(
     cls=Command,
     help=_HELP,
     examples=(
         ("of a running server", "dealgraph report capture --target 127.0.0.1:7440"),
         ("of a data directory, as JSON", "dealgraph report capture --data ./mydata --json"),
+        (
+            "set the clock of a source right that the report proposes",
+            "dealgraph report capture --correct-clock crm --target 127.0.0.1:7440",
+        ),
     ),
 )
 @click.argument("name", type=click.Choice(["capture"]))
@@ -99,10 +124,20 @@ def _ask(
 @click.option("--target", callback=check_address, help="Of the server at HOST:PORT.")
 @click.option("--settings", type=FILE, help="A TOML file with settings, for --data.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--correct-clock", metavar="SOURCE", help="Correct the clock of a source, with --target."
+)
 def COMMAND(  # noqa: N802
-    name: str, data: Path | None, target: str | None, settings: Path | None, as_json: bool
+    name: str,
+    data: Path | None,
+    target: str | None,
+    settings: Path | None,
+    as_json: bool,
+    correct_clock: str | None,
 ) -> int:
     """Show how much of what happens comes in."""
+    if correct_clock is not None:
+        return _correct(target, correct_clock)
     answer = _ask(data, target, settings)
     if as_json:
         click.echo(MessageToJson(answer, always_print_fields_with_no_presence=True))

@@ -55,6 +55,7 @@ class Options(Struct, frozen=True):
             customer=self.customer or stated.customer,
             rep=self.rep or stated.rep,
             started_at=stated.started_at if self.started_at is None else self.started_at,
+            event=stated.event,
         )
 
 

@@ -1,7 +1,7 @@
 """What happens to a record of a customer relationship system, whatever the vendor.
 
 Ids of records are "vendor:id". Two fields say how a record stands: `record_state` is live or deleted,
-`sync_state` is dirty where the vendor lost changes and the record must be fetched again.
+`sync_state` is dirty where the vendor lost changes and the record must be fetched again, clean once it was.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ SYNC_STATE: Final = "sync_state"
 LIVE: Final = "live"
 DELETED: Final = "deleted"
 DIRTY: Final = "dirty"
+CLEAN: Final = "clean"
 RESYNC: Final = "resync_needed"
 """Activity that asks for all records of an entity to be fetched again."""
 

@@ -13,6 +13,7 @@ from typing import Final
 from dealgraph.graph.model import Channel
 from dealgraph.stream.connectors.connector import Options, Parsed
 from dealgraph.stream.connectors.errors import SourceError
+from dealgraph.stream.connectors.event_keys import mail_key
 from dealgraph.stream.connectors.mail_parts import (
     Mail,
     addresses,
@@ -103,8 +104,8 @@ class _Reading:
             return rejected(_NAME, position, error, line.raw, Channel.MAIL)
 
     def _mail(self, mail: Mail, raw: bytes, position: str) -> Interaction:
-        native_id = next(iter(message_ids(mail, "Message-ID")), "")
-        native_id = short_id(native_id, "") or f"sha256-{sha256(raw).hexdigest()[:32]}"
+        stated_id = next(iter(message_ids(mail, "Message-ID")), "")
+        native_id = short_id(stated_id, "") or f"sha256-{sha256(raw).hexdigest()[:32]}"
         people = self._people(mail)
         text, whole = words(mail)
         subject = header(mail, "Subject")
@@ -113,6 +114,7 @@ class _Reading:
             "attachments": "; ".join(attachments(mail))[:_MAX_ATTRIBUTE],
             "auto_reply": "true" if is_auto_reply(mail) else "",
             "encoding_errors": "" if whole else "true",
+            "event_key": mail_key(stated_id) if stated_id else "",
         }
         return Interaction(
             source=_NAME,

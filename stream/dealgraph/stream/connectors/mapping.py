@@ -154,6 +154,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     action: Text = ""
     stage: Text = ""
     previous_stage: Text = ""
+    event: Text = ""
     field: FieldMapping | None = None
     attributes: MappingOf[str, Text] = {}
     consent: tuple[Grant, ...] = ()
@@ -178,7 +179,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
         choices: list[Text] = [
             self.kind, self.channel, self.session, self.opportunity, self.customer, self.contact,
             self.rep, self.actor.id, self.actor.name, self.actor.side, self.actor.role,
-            self.text, self.language, self.action, self.stage, self.previous_stage,
+            self.text, self.language, self.action, self.stage, self.previous_stage, self.event,
             *self.attributes.values(),
         ]  # fmt: skip
         if self.field is not None:

@@ -5,8 +5,10 @@ from typing import Final
 from msgspec import Struct
 
 from dealgraph.graph.model import Channel
+from dealgraph.stream.clocks import EVENT_KEY
 from dealgraph.stream.connectors.connector import Options
 from dealgraph.stream.connectors.errors import SourceError
+from dealgraph.stream.connectors.event_keys import event_key
 from dealgraph.stream.identity import person_id
 from dealgraph.stream.interaction import Interaction, InteractionKind, Person, Provenance
 
@@ -53,7 +55,7 @@ class Recording:
 
     def utterance(self, turn: Turn, origin: Provenance) -> Interaction:
         """Return the utterance. Raises SourceError when nothing says when the recording began."""
-        actor = self._speaker(turn)
+        actor, at = self._speaker(turn), self._at(turn.start)
         defaults = self._defaults
         return Interaction(
             source=self._source,
@@ -61,7 +63,7 @@ class Recording:
             part=turn.part,
             kind=InteractionKind.UTTERANCE,
             channel=Channel.VOICE,
-            occurred_at=self._at(turn.start),
+            occurred_at=at,
             duration_ms=turn.end - turn.start,
             actor=actor,
             session=self.session,
@@ -70,8 +72,15 @@ class Recording:
             rep=person_id(self._source, defaults.rep) if defaults.rep else "",
             text=turn.words,
             provenance=origin,
-            attributes=turn.attributes,
+            attributes=self._facts(turn, at),
         )
+
+    def _facts(self, turn: Turn, at: int) -> dict[str, str]:
+        """Return the attributes of a turn; the day of a meeting is that of the recording's start."""
+        event = self._defaults.event
+        if not event:
+            return turn.attributes
+        return {**turn.attributes, EVENT_KEY: event_key(event, self.started_at or at)}
 
     def _at(self, start: int) -> int:
         if start >= _ABSOLUTE:

@@ -73,6 +73,7 @@ class RosterDocument(Struct, frozen=True, forbid_unknown_fields=True):
     customer: str = ""
     rep: str = ""
     started_at: str = ""
+    event: str = ""
 
     def __post_init__(self) -> None:
         if self.started_at:
@@ -87,6 +88,7 @@ class Defaults(Struct, frozen=True, gc=False):
     customer: str = ""
     rep: str = ""
     started_at: int | None = None
+    event: str = ""
 
 
 class Roster:
@@ -110,6 +112,7 @@ class Roster:
             customer=document.customer,
             rep=document.rep,
             started_at=iso_ms(document.started_at) if document.started_at else None,
+            event=document.event,
         )
 
     @staticmethod

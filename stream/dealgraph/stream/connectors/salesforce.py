@@ -2,7 +2,7 @@
 
 A change becomes one interaction per record and field. A gap (GAP_*) marks its records dirty, an overflow or a
 wildcard asks for a resync of the entity. Within a transaction the sequence number orders changes: it moves
-them by 1 ms each.
+them by 1 ms each. A record of the REST API says that it was fetched again.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,9 @@ from dealgraph.stream.connectors.crm_records import (
 from dealgraph.stream.connectors.json_fields import object_of, text_of, time_of
 from dealgraph.stream.connectors.json_records import JsonRecords
 from dealgraph.stream.connectors.raw import RecordError
+from dealgraph.stream.connectors.salesforce_activities import listed_activity
 from dealgraph.stream.connectors.salesforce_avro import from_pubsub, is_from_pubsub
+from dealgraph.stream.connectors.salesforce_records import is_record, refetched
 from dealgraph.stream.connectors.salesforce_values import changed_values
 from dealgraph.stream.identity import person_id
 from dealgraph.stream.interaction import Interaction, Person, Provenance, Reason
@@ -35,6 +37,8 @@ _MAX_STEP: Final = 999
 
 
 def _event(value: Mapping[str, Any], origin: Provenance, options: Options) -> list[Interaction]:
+    if is_record(value):
+        return refetched(value, origin)
     payload = from_pubsub(value) if is_from_pubsub(value) else _payload(value)
     header = object_of(payload, _HEADER)
     change = text_of(header, "changeType")
@@ -126,6 +130,8 @@ def _changes(
         found.append(record.field(RECORD_STATE, state, origin))
     if change == "DELETE":
         return found
+    if change == "CREATE":
+        found += listed_activity(record, payload, origin)
     for name, value in changed_values(payload, object_of(payload, _HEADER)).items():
         if record.entity == "Opportunity" and name == "StageName" and value:
             found.append(record.stage(value, origin))
@@ -136,7 +142,8 @@ def _changes(
 
 CONNECTOR: Final = JsonRecords(
     _NAME,
-    "Salesforce Change Data Capture: Streaming API JSON, or Pub/Sub API Avro in JSON lines",
+    "Salesforce Change Data Capture (JSON, or Avro in JSON lines); records fetched again",
     Channel.CRM,
     _event,
+    lists=("records",),
 )

@@ -40,6 +40,21 @@ def changed_values(payload: Mapping[str, Any], header: Mapping[str, Any]) -> dic
     }
 
 
+def stated_values(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return all fields of a whole record by name; an empty one is "", and related records are left out."""
+    own = {
+        name: value
+        for name, value in fields.items()
+        if not (isinstance(value, dict) and ("attributes" in value or "records" in value))
+    }
+    flat = _flat(own)
+    if len(flat) > _MAX_FIELDS:
+        raise RecordError(Reason.TOO_LARGE, f"{len(flat)} fields; at most {_MAX_FIELDS}")
+    return {
+        name: _text(flat[name]) for name in sorted(flat) if name.partition(".")[0] not in _STAMPS
+    }
+
+
 def _flat(payload: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in payload.items():

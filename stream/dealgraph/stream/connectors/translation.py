@@ -6,7 +6,9 @@ from typing import Final
 from msgspec import Struct
 
 from dealgraph.graph.model import ActionKind, Role, Side
+from dealgraph.stream.clocks import EVENT_KEY
 from dealgraph.stream.connectors.connector import Options
+from dealgraph.stream.connectors.event_keys import event_key
 from dealgraph.stream.connectors.mapping import MAPPABLE, Mapping, TimeMapping
 from dealgraph.stream.connectors.raw import RecordError
 from dealgraph.stream.connectors.statements import CHANNELS, ROLES, SIDES
@@ -58,12 +60,16 @@ def compile_mapping(mapping: Mapping, options: Options) -> Translates:
     times = _compile_times(mapping, defaults.started_at)
     detail = _compile_detail(mapping)
     attributes = [(name, compile_text(value)) for name, value in mapping.attributes.items()]
+    event = compile_text(mapping.event)
     synthetic = {"time_basis": "order"} if mapping.time.format == "order" else {}
     source, basis, roster = mapping.source, mapping.consent_basis, options.roster
 
     def translate(item: Item, provenance: Provenance) -> Interaction:
         kind, who, when = kind_of(item), actor(item), times(item)
-        subject, holder = contact(item), rep(item)
+        subject, holder, seen = contact(item), rep(item), event(item)
+        facts = synthetic | {name: read(item) for name, read in attributes}
+        if seen:
+            facts[EVENT_KEY] = event_key(seen, when.occurred_at)
         return Interaction(
             source=source,
             native_id=native_id(item),
@@ -83,7 +89,7 @@ def compile_mapping(mapping: Mapping, options: Options) -> Translates:
             action_kind=action(item),
             provenance=provenance,
             consent_basis=basis,
-            attributes=synthetic | {name: read(item) for name, read in attributes},
+            attributes=facts,
             detail=detail(kind, item),
         )
 
