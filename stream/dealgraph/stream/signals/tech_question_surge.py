@@ -1,0 +1,245 @@
+"""S1 TECH_QUESTION_SURGE: the customer's technical people ask more than they used to.
+
+Per sitting of the opportunity (customer talk with no break of `break_minutes`):
+
+    n  questions of people with role TECH_LEAD or ENGINEER that the tagger is sure of (≥ `confidence`)
+    E  minutes of customer talk, of all roles and of unmapped speakers
+    C  the Poisson CUSUM of n in E against the rate usual in this deal, for a rate ρ = 2 times that
+       (`rate_chart.py` has the formula and how the usual rate is learnt)
+
+    on:  C ≥ 3 recorded, C ≥ 5 pushed, with ≥ 5 questions and ≥ 10 minutes since C left 0
+    off: C below half its threshold for the whole memory of 7 days; then silent for the gap
+
+Source: signals.md S1 and B4. Silence costs nothing and proves nothing: C moves with talk, not with time.
+What is found is told when the sitting is over, for within it C goes up and down with every question.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct, field
+
+from dealgraph.graph.model import ActionKind, Level, Polarity, Role, Severity, SignalKind, Stage
+from dealgraph.stream.signals.course import (
+    DAY,
+    HOUR,
+    MAX_EVIDENCE,
+    MINUTE,
+    Course,
+    Form,
+    Reading,
+    count_of,
+    day_of,
+)
+from dealgraph.stream.signals.detector import (
+    NEVER,
+    NOTHING,
+    Detector,
+    Episode,
+    Observed,
+    Scope,
+    State,
+)
+from dealgraph.stream.signals.rate_chart import RateChart, RateLimits, Sitting
+from dealgraph.stream.signals.talk import is_customer_talk
+from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
+from dealgraph.stream.stages import CLOSED
+
+_TECHNICAL: Final = frozenset({Role.TECH_LEAD, Role.ENGINEER})
+
+
+class TechQuestionSurgeThresholds(Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds of S1. Levels are values of C; `prior_weight` is worth that many questions."""
+
+    ratio: Annotated[float, Meta(gt=1)]
+    recorded_level: Positive
+    pushed_level: Positive
+    critical_level: Positive
+    minimum_questions: Count
+    minimum_minutes: Positive
+    confidence: Share
+    break_minutes: Positive
+    memory_days: Count
+    gap_hours: Positive
+    prior_rate_per_minute: Positive
+    prior_weight: Positive
+
+    def limits(self) -> RateLimits:
+        """Return the settings of the chart."""
+        return RateLimits(
+            self.ratio,
+            self.prior_rate_per_minute,
+            self.prior_weight,
+            self.memory_days,
+            self.critical_level,
+        )
+
+
+class SurgeState(State):
+    """The chart, the sitting that goes on, and the newest questions since C left 0.
+
+    `calm_since` is since when C has been low in an open episode, `stage` that of the newest talk.
+    """
+
+    chart: RateChart = field(default_factory=RateChart)
+    sitting: Sitting = field(default_factory=Sitting)
+    asked: list[str] = field(default_factory=list)
+    stage: Stage = Stage.UNKNOWN
+    calm_since: int | None = None
+    positive: bool = False
+    course: Course = field(default_factory=Course)
+
+
+class TechQuestionSurge:
+    """Watches how often the customer's technical people ask."""
+
+    rule = "S1"
+    scope = Scope.OPPORTUNITY
+    topics = 0
+
+    def __init__(self, thresholds: TechQuestionSurgeThresholds) -> None:
+        self.thresholds = thresholds
+        self.version = version_of(1, thresholds)
+        self.limits = thresholds.limits()
+        self.break_ms = round(thresholds.break_minutes * MINUTE)
+        self.memory_ms = thresholds.memory_days * DAY
+        gap_ms = round(thresholds.gap_hours * HOUR)
+        kind = SignalKind.TECH_QUESTION_SURGE
+        self.neutral = Form(kind, gap_ms)
+        self.positive = Form(kind, gap_ms, polarity=Polarity.POSITIVE)
+
+    def begin(self) -> SurgeState:
+        """Start watching an opportunity."""
+        return SurgeState()
+
+    def observe(self, state: SurgeState, action: Observed) -> Sequence[Episode]:
+        """Take the next action of the opportunity."""
+        if action.kind is ActionKind.STAGE_CHANGE:
+            return self._close(state, action.at) if action.stage in CLOSED else NOTHING
+        if not is_customer_talk(action) or action.stage in CLOSED:
+            return NOTHING
+        sitting = state.sitting
+        sitting.add(action.at, action.exposure_ms, self.break_ms)
+        state.stage = action.stage
+        if _asks(action, self.thresholds.confidence):
+            sitting.count += 1
+            state.asked = [*state.asked[1 - MAX_EVIDENCE :], action.id]
+        state.due = self._due(state)
+        return NOTHING
+
+    def wake(self, state: SurgeState, at: int) -> Sequence[Episode]:
+        """Judge the sitting that is over, and end the episode when C has been low for long."""
+        found: list[Episode] = []
+        if state.sitting.ends <= at:
+            found += self._judge(state, at)
+        calm = state.calm_since
+        if calm is not None and at - calm >= self.memory_ms:
+            found.append(self._end(state, at))
+        state.due = self._due(state)
+        return found
+
+    def _due(self, state: SurgeState) -> int:
+        calm = state.calm_since
+        return min(state.sitting.ends, NEVER if calm is None else calm + self.memory_ms)
+
+    def _judge(self, state: SurgeState, at: int) -> Sequence[Episode]:
+        """Move the chart on by the sitting that is over; say what that changes."""
+        chart, course, limits = state.chart, state.course, self.thresholds
+        chart.move(state.sitting, self.limits)
+        state.sitting.ends = NEVER
+        if chart.level <= 0.0 and not course.open:
+            state.asked = []
+        pushed = chart.level >= limits.pushed_level
+        reached = Level.PUSHED if pushed else Level.RECORDED
+        severity = Severity.WARNING if pushed else Severity.INFO
+        if chart.level >= limits.critical_level:
+            severity = Severity.CRITICAL
+        if course.open:
+            self._note_calm(state, at)
+            grown = reached > course.level or severity > course.severity
+            if not (grown or state.sitting.count):
+                return NOTHING
+            reading = self._reading(state, max(reached, course.level), at)
+            return (course.go_on(self._form(state), at, severity, reading, reached),)
+        if chart.level < limits.recorded_level or not self._enough(chart):
+            return NOTHING
+        if not course.may_begin(self.neutral, at):
+            return NOTHING
+        state.positive = state.stage >= Stage.DEMO
+        reading = self._reading(state, reached, at)
+        return (course.begin(self._form(state), at, severity, reading, reached),)
+
+    def _enough(self, chart: RateChart) -> bool:
+        limits = self.thresholds
+        return chart.count >= limits.minimum_questions and chart.minutes >= limits.minimum_minutes
+
+    def _note_calm(self, state: SurgeState, at: int) -> None:
+        low = state.chart.level < self._limit(state.course.level) / 2.0
+        if not low:
+            state.calm_since = None
+        elif state.calm_since is None:
+            state.calm_since = at
+
+    def _limit(self, level: Level) -> float:
+        limits = self.thresholds
+        return limits.pushed_level if level is Level.PUSHED else limits.recorded_level
+
+    def _form(self, state: SurgeState) -> Form:
+        return self.positive if state.positive else self.neutral
+
+    def _end(self, state: SurgeState, at: int) -> Episode:
+        state.calm_since = None
+        course = state.course
+        return course.end(self._form(state), at, self._reading(state, course.level, at))
+
+    def _close(self, state: SurgeState, at: int) -> Sequence[Episode]:
+        """Forget what goes on: the deal is closed."""
+        ended = (self._end(state, at),) if state.course.open else NOTHING
+        state.chart.level, state.asked = 0.0, []
+        state.sitting.ends = state.due = NEVER
+        return ended
+
+    def _reading(self, state: SurgeState, level: Level, at: int) -> Reading:
+        chart = state.chart
+        asked = count_of(chart.count, "question", "questions")
+        talk = count_of(round(chart.minutes), "minute", "minutes")
+        usual = chart.usual_rate * chart.minutes
+        return Reading(
+            statistic=chart.level,
+            threshold=self._limit(level),
+            baseline=chart.usual_rate,
+            exposure_minutes=chart.minutes,
+            window_ms=at - chart.since,
+            evidence=tuple(state.asked),
+            explanation=(
+                f"The customer's technical people asked {asked} in {talk} of customer talk since "
+                f"{day_of(chart.since)}; {usual:.1f} are usual in this deal."
+            ),
+            minimum_effect=chart.least_ratio(self.thresholds.recorded_level, self.limits, at),
+        )
+
+
+def moments(
+    actions: Iterable[Observed], thresholds: TechQuestionSurgeThresholds
+) -> tuple[int, float]:
+    """Return what a history adds to the prior rate: questions that count, minutes of customer talk."""
+    questions, talk_ms = 0, 0
+    for action in actions:
+        if is_customer_talk(action) and action.stage not in CLOSED:
+            talk_ms += action.exposure_ms
+            questions += _asks(action, thresholds.confidence)
+    return questions, talk_ms / MINUTE
+
+
+def _asks(action: Observed, confidence: float) -> bool:
+    return (
+        action.kind is ActionKind.QUESTION
+        and action.role in _TECHNICAL
+        and action.confidence >= confidence
+    )
+
+
+def detectors(thresholds: Thresholds) -> tuple[Detector[SurgeState], ...]:
+    """Return the detector of this module."""
+    section = thresholds.section("tech_question_surge", TechQuestionSurgeThresholds)
+    return (TechQuestionSurge(section),)
