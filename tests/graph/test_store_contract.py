@@ -23,10 +23,12 @@ from dealgraph.graph.storage import StorageClosedError
 from dealgraph.graph.store import (
     NOW,
     EdgeQuery,
+    EventTime,
     GraphBatch,
     GraphStore,
     Retraction,
     TimelineQuery,
+    Timer,
     emotion_id,
 )
 from tests.support.graph_facts import (
@@ -477,3 +479,35 @@ def test_a_closed_store_answers_no_more(tmp_path: Path) -> None:
             store.position()
         with pytest.raises(StorageClosedError, match="closed"):
             store.apply(GraphBatch())
+
+
+def test_timers_replace_earlier_ones_and_can_be_taken_back(store: GraphStore) -> None:
+    store.apply(GraphBatch(timers=[Timer("o:b", 5), Timer("o:a", 7), Timer("o:c", 9)]))
+    store.apply(GraphBatch(timers=[Timer("o:b", 11), Timer("o:c", 0)]))
+    assert store.timers() == [Timer("o:a", 7), Timer("o:b", 11)]
+
+
+def test_event_time_is_that_of_the_last_batch_that_told_it(store: GraphStore) -> None:
+    assert store.event_time() == EventTime()
+    store.apply(GraphBatch(event_time=EventTime(30, 20, 4, 50)))
+    store.apply(GraphBatch(position=5))
+    assert store.event_time() == EventTime(30, 20, 4, 50)
+
+
+def test_signals_of_a_deal_come_in_the_version_believed_then(store: GraphStore) -> None:
+    raised = make_signal(at=20, recorded_at=30)
+    updated = make_signal(at=25, recorded_at=40, state=SignalState.UPDATED)
+    store.apply(GraphBatch(signals=[raised, updated]))
+    deal = NodeRef(NodeKind.OPPORTUNITY, raised.opportunity)
+    assert store.signals(deal) == [updated]
+    assert store.signals(deal, 35) == [raised]
+    assert store.signals(deal, 10) == []
+    assert store.signals(NodeRef(NodeKind.OPPORTUNITY, "another")) == []
+
+
+def test_signals_of_a_session_are_those_of_no_deal(store: GraphStore) -> None:
+    alone = replace(make_signal(at=20), id="alone", opportunity="", session="call-9")
+    store.apply(GraphBatch(signals=[make_signal(at=20), alone]))
+    assert store.signals(NodeRef(NodeKind.SESSION, "call-9")) == [alone]
+    with pytest.raises(ValueError, match="CUSTOMER has no timeline"):
+        store.signals(NodeRef(NodeKind.CUSTOMER, "acme"))

@@ -20,8 +20,17 @@ from dealgraph.graph.model import (
     Topic,
     topic_set,
 )
-from dealgraph.stream.opportunity import Change, OpportunityState, bind
-from dealgraph.stream.signals.detector import NOTHING, Detector, Episode, Observed, Scope, State
+from dealgraph.stream.opportunity import OpportunityState
+from dealgraph.stream.signals.detector import (
+    NEVER,
+    NOTHING,
+    Detector,
+    Episode,
+    Observed,
+    Scope,
+    State,
+)
+from dealgraph.stream.told import Change, Name, Told, bind
 
 PRICE = topic_set(Topic.PRICE)
 
@@ -134,29 +143,81 @@ DETECTORS: Sequence[Detector[Any]] = (
 )
 
 Belief = dict[tuple[str, str, int], Episode]
+NO_SWEEP = -(1 << 62)
 
 
-def believe(belief: Belief, changes: Sequence[Change]) -> None:
-    """Follow changes as a reader of the signals would."""
-    for change in changes:
-        name = (change.detector.rule, change.session, change.episode.number)
-        assert (name in belief) == (change.state is not SignalState.RAISED)
-        if change.state is SignalState.RETRACTED:
-            del belief[name]
-        else:
-            belief[name] = change.episode
+class Known:
+    """All of an opportunity, as a graph would know it: the history of its state."""
+
+    def __init__(self) -> None:
+        self.taken: list[Observed] = []
+        self.recalled: set[str] = set()
+        self.believed: dict[Name, Told] = {}
+
+    def actions(self) -> list[Observed]:
+        return in_order([action for action in self.taken if action.id not in self.recalled])
+
+    def told(self) -> dict[Name, Told]:
+        return dict(self.believed)
+
+
+class Opportunity:
+    """A state with its history, and what a reader of its signals believes."""
+
+    def __init__(self, detectors: Sequence[Detector[Any]], aliases: dict[str, str]) -> None:
+        self.known = Known()
+        self.aliases = aliases
+        self.bounds = bind(detectors)
+        self.belief: Belief = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the state; it is made anew from what is known."""
+        self.state = OpportunityState(self.bounds, self.aliases, self.known)
+
+    def add(self, action: Observed, horizon: int = NO_SWEEP) -> list[Change]:
+        self.known.taken.append(action)
+        return self._believe(self.state.add(action, horizon))
+
+    def recall(self, action: str, horizon: int = NO_SWEEP) -> list[Change]:
+        self.known.recalled.add(action)
+        return self._believe(self.state.renew(horizon))
+
+    def renew(self, horizon: int = NO_SWEEP) -> list[Change]:
+        return self._believe(self.state.renew(horizon))
+
+    def wake(self, until: int) -> list[Change]:
+        return self._believe(self.state.wake(until))
+
+    def _believe(self, changes: list[Change]) -> list[Change]:
+        for change in changes:
+            episode = change.episode
+            name = (change.detector.rule, change.session, episode.number)
+            told = (
+                change.detector.rule,
+                change.session,
+                episode.kind,
+                episode.form,
+                episode.number,
+            )
+            fresh = change.state is SignalState.RAISED
+            assert (name in self.belief) == (not fresh) or change.state is SignalState.CLEARED
+            if change.state is SignalState.RETRACTED:
+                del self.belief[name], self.known.believed[told]
+            else:
+                self.belief[name] = episode
+                self.known.believed[told] = Told(episode, change.rep)
+        return changes
 
 
 def run(actions: Sequence[Observed], recalled: frozenset[str] = frozenset()) -> Belief:
     """Feed actions in the order given and return what is believed at the end."""
-    state = OpportunityState(bind(DETECTORS), {"c:2": "c:1"})
-    belief: Belief = {}
+    deal = Opportunity(DETECTORS, {"c:2": "c:1"})
     for action in actions:
-        assert not state.knows(action)
-        believe(belief, state.add(action, recalled=False))
+        deal.add(action)
     for taken_back in sorted(recalled):
-        believe(belief, state.recall(taken_back))
-    return belief
+        deal.recall(taken_back)
+    return deal.belief
 
 
 actions = st.lists(
@@ -167,16 +228,18 @@ actions = st.lists(
         st.booleans(),
         st.sampled_from([*[Stage.UNKNOWN] * 3, Stage.DISCOVERY, Stage.PROPOSAL]),
     ),
-    max_size=30,
+    max_size=120,
 )
+HOUR = 3_600_000
+"""Far apart, so that sessions start anew between some of the actions."""
 
 
 def actions_of(drawn: Sequence[tuple[int, str, str, bool, Stage]]) -> list[Observed]:
     """Return the drawn actions and stage changes, each with an id of its own."""
     return [
-        staged(number, at, stage)
+        staged(number, at * HOUR, stage)
         if stage
-        else priced(number, at, session=session, person=person, topics=PRICE if on else 0)
+        else priced(number, at * HOUR, session=session, person=person, topics=PRICE if on else 0)
         for number, (at, session, person, on, stage) in enumerate(drawn)
     ]
 
@@ -187,7 +250,7 @@ def in_order(actions: Sequence[Observed]) -> list[Observed]:
 
 
 @given(actions, st.randoms(use_true_random=False))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_any_order_of_arrival_gives_the_same_signals(
     drawn: list[tuple[int, str, str, bool, Stage]], random: Random
 ) -> None:
@@ -197,8 +260,23 @@ def test_any_order_of_arrival_gives_the_same_signals(
     assert run(shuffled) == run(in_order(actions))
 
 
+@given(actions, st.integers(1, 12), st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_a_little_disorder_gives_the_same_signals(
+    drawn: list[tuple[int, str, str, bool, Stage]], late: int, random: Random
+) -> None:
+    ordered = in_order(actions_of(drawn))
+    places = [place + random.randint(0, late) for place in range(len(ordered))]
+    arriving = [action for _, action in sorted(zip(places, ordered, strict=True), key=_first)]
+    assert run(arriving) == run(ordered)
+
+
+def _first(pair: tuple[int, Observed]) -> int:
+    return pair[0]
+
+
 @given(actions, st.sets(st.integers(0, 29)))
-@settings(max_examples=150)
+@settings(max_examples=100, deadline=None)
 def test_a_recalled_action_counts_as_if_it_had_never_been(
     drawn: list[tuple[int, str, str, bool, Stage]], taken_back: set[int]
 ) -> None:
@@ -209,53 +287,133 @@ def test_a_recalled_action_counts_as_if_it_had_never_been(
 
 
 @given(actions)
+@settings(max_examples=100, deadline=None)
 def test_people_found_to_be_one_later_count_as_one_from_the_start(
     drawn: list[tuple[int, str, str, bool, Stage]],
 ) -> None:
     actions = in_order(actions_of(drawn))
     aliases: dict[str, str] = {}
-    state = OpportunityState(bind(DETECTORS), aliases)
-    belief: Belief = {}
+    deal = Opportunity(DETECTORS, aliases)
     for action in actions:
-        believe(belief, state.add(action, recalled=False))
+        deal.add(action)
     aliases["c:2"] = "c:1"
-    believe(belief, state.replay())
-    assert belief == run(actions)
+    deal.renew()
+    assert deal.belief == run(actions)
+
+
+@given(actions, st.sets(st.integers(0, 119)), st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_a_state_that_was_dropped_goes_on_as_if_it_had_been_held(
+    drawn: list[tuple[int, str, str, bool, Stage]], dropped: set[int], random: Random
+) -> None:
+    actions = actions_of(drawn)
+    random.shuffle(actions)
+    deal = Opportunity(DETECTORS, {"c:2": "c:1"})
+    for number, action in enumerate(actions):
+        if number in dropped:
+            deal.forget()
+            assert deal.renew() == []
+        deal.add(action)
+    assert deal.belief == run(in_order(actions))
+
+
+@given(actions, st.randoms(use_true_random=False), st.integers(0, 60))
+@settings(max_examples=150, deadline=None)
+def test_silence_is_found_alike_in_any_order_of_arrival(
+    drawn: list[tuple[int, str, str, bool, Stage]], random: Random, swept: int
+) -> None:
+    """Sweeps come in between; what is believed depends on the actions and on the last sweep."""
+    actions, until = actions_of(drawn), swept * HOUR
+    beliefs = []
+    for shuffled in (False, True):
+        deal = Opportunity([Silence()], {})
+        arriving = in_order(actions)
+        if shuffled:
+            random.shuffle(arriving)
+        horizon = NO_SWEEP
+        for action in arriving:
+            if shuffled and random.random() < 0.2:
+                horizon = max(horizon, random.randint(0, until))
+                deal.wake(horizon)
+            deal.add(action, horizon)
+        deal.wake(until)
+        beliefs.append(deal.belief)
+    assert beliefs[0] == beliefs[1]
+
+
+class Waiting(State):
+    """Since when nobody spoke, and how often that lasted too long."""
+
+    since: int = 0
+    number: int = -1
+    open: bool = False
+
+
+class Silence(Struct, frozen=True):
+    """A detector for tests: an episode when nobody speaks for six hours, until somebody does."""
+
+    rule: str = "T3"
+    version: str = "1"
+    scope: Scope = Scope.OPPORTUNITY
+    topics: int = 0
+
+    def begin(self) -> Waiting:
+        return Waiting()
+
+    def observe(self, state: Waiting, action: Observed) -> Sequence[Episode]:
+        if action.kind is ActionKind.STAGE_CHANGE:
+            return NOTHING
+        ended = (self._episode(state, action.at, action.at),) if state.open else NOTHING
+        state.since, state.open, state.due = action.at, False, action.at + 6 * HOUR
+        return ended
+
+    def wake(self, state: Waiting, at: int) -> Sequence[Episode]:
+        state.number, state.open, state.due = state.number + 1, True, NEVER
+        return (self._episode(state, at, None),)
+
+    def _episode(self, state: Waiting, at: int, cleared_at: int | None) -> Episode:
+        began = state.since + 6 * HOUR
+        return Episode(
+            SignalKind.RECIPROCITY_DRIFT, state.number, Severity.WARNING, began, at, cleared_at,
+            1.0, 1.0, 0.0, 0.0, 0, (), "silence",
+        )  # fmt: skip
 
 
 def test_an_action_in_order_is_not_replayed() -> None:
-    state = OpportunityState(bind(DETECTORS), {})
-    changes = [state.add(priced(n, n), recalled=False) for n in range(3)]
+    deal = Opportunity(DETECTORS, {})
+    changes = [deal.add(priced(n, n)) for n in range(3)]
     assert [len(change) for change in changes] == [0, 0, 2]
     assert {change.state for change in changes[2]} == {SignalState.RAISED}
 
 
 def test_a_late_action_revises_the_evidence_of_a_signal_that_lasts() -> None:
-    state = OpportunityState(bind(DETECTORS[:1]), {})
+    deal = Opportunity(DETECTORS[:1], {})
     for number in (1, 3, 4):
-        state.add(priced(number, number), recalled=False)
-    changes = state.add(priced(2, 2), recalled=False)
+        deal.add(priced(number, number))
+    changes = deal.add(priced(2, 2))
     assert [change.state for change in changes] == [SignalState.CLEARED]
     assert changes[0].episode.evidence[-1] == f"{4:032x}"
 
 
 def test_a_recall_retracts_the_signal_that_rested_on_the_action() -> None:
-    state = OpportunityState(bind(DETECTORS[:1]), {})
+    deal = Opportunity(DETECTORS[:1], {})
     for number in (1, 2, 3):
-        state.add(priced(number, number), recalled=False)
-    changes = state.recall(f"{2:032x}")
+        deal.add(priced(number, number))
+    changes = deal.recall(f"{2:032x}")
     assert [change.state for change in changes] == [SignalState.RETRACTED]
 
 
-def test_an_action_that_was_recalled_before_it_came_is_never_seen() -> None:
-    state = OpportunityState(bind(DETECTORS[:1]), {})
-    state.add(priced(1, 1), recalled=False)
-    state.add(priced(2, 2), recalled=True)
-    assert state.add(priced(3, 3), recalled=False) == []
+def test_what_other_thresholds_told_is_put_right_when_the_state_is_made_anew() -> None:
+    deal = Opportunity(DETECTORS[:1], {})
+    for number in (1, 2, 3):
+        deal.add(priced(number, number))
+    deal.bounds = bind([EveryThird(Scope.SESSION, topics=1 << Topic.LEGAL, rule="T1")])
+    deal.forget()
+    assert [change.state for change in deal.renew()] == [SignalState.RETRACTED]
 
 
-def test_the_same_action_is_known_again() -> None:
-    state = OpportunityState(bind(DETECTORS), {})
-    state.add(priced(1, 1), recalled=False)
-    assert state.knows(priced(1, 1))
-    assert not state.knows(priced(2, 1))
+def test_a_state_holds_few_actions_however_long_the_deal() -> None:
+    deal = Opportunity(DETECTORS, {})
+    for number in range(1000):
+        deal.add(priced(number, number))
+    assert len(deal.state) <= 64

@@ -17,7 +17,7 @@ from dealgraph.graph.embedded_summaries import (
     load_timeline,
     same_people,
 )
-from dealgraph.graph.embedded_values import load_actions, load_nodes, load_versions
+from dealgraph.graph.embedded_values import load_actions, load_nodes, load_signals, load_versions
 from dealgraph.graph.embedded_writer import GraphWriter
 from dealgraph.graph.model import Action, DecisionSignal, Edge, EdgeKind, Node, NodeKind, NodeRef
 from dealgraph.graph.people import committee_of
@@ -27,9 +27,11 @@ from dealgraph.graph.store import (
     CommitteeMember,
     Counts,
     EdgeQuery,
+    EventTime,
     GraphBatch,
     Retraction,
     TimelineQuery,
+    Timer,
     check_timeline,
 )
 
@@ -112,6 +114,18 @@ class EmbeddedGraph:
         with self._state() as state:
             yield EmbeddedReading(state)
 
+    def event_time(self) -> EventTime:
+        """Return how far event time had come at the position."""
+        with self._database.reading() as connection:
+            row = connection.execute(_EVENT_TIME).fetchone()
+        return EventTime(*row) if row else EventTime()
+
+    def timers(self) -> list[Timer]:
+        """Return the timers that stand, by key."""
+        with self._database.reading() as connection:
+            rows = connection.execute("select key, due from timer order by key")
+            return [Timer(*row) for row in rows]
+
     def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
         """Return a node of any kind, or None when it was not known."""
         return self.nodes([ref], as_of).get(ref)
@@ -179,6 +193,12 @@ class EmbeddedGraph:
             versions = load_versions(state, [signal_id], as_of).get(signal_id)
         return versions[-1] if versions else None
 
+    def signals(self, ref: NodeRef, as_of: int = NOW) -> list[DecisionSignal]:
+        """Return the signals of an opportunity, or of a session that has none, as they were known."""
+        check_timeline(ref)
+        with self._state() as state:
+            return load_signals(state, ref, as_of)
+
     def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""
         with self._database.reading() as connection:
@@ -208,4 +228,6 @@ class EmbeddedGraph:
         self._database.close()
 
 
+_EVENT_TIME: Final = """
+select reached, swept, "offset", ingested_at from event_time"""
 _RETRACTIONS: Final = "select action, at, recorded_at from retraction order by action"

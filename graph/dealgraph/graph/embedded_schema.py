@@ -62,6 +62,11 @@ create table if not exists evidence (
   primary key (action, signal)
 ) without rowid;
 create table if not exists tally (noun integer primary key, count integer not null);
+create table if not exists timer (key text primary key, due integer not null) without rowid;
+create table if not exists event_time (
+  only integer primary key check (only = 0), reached integer not null, swept integer not null,
+  "offset" integer not null, ingested_at integer not null
+);
 create table if not exists progress (
   only integer primary key check (only = 0), position integer not null
 );

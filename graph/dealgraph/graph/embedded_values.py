@@ -94,6 +94,16 @@ def load_versions(state: State, ids: Iterable[str], as_of: int) -> dict[str, lis
     return versions
 
 
+def load_signals(state: State, ref: NodeRef, as_of: int) -> list[DecisionSignal]:
+    """Return the signals of an opportunity or a session without one, each in its newest known version."""
+    asked = _SIGNALS_OF_DEAL if ref.kind is NodeKind.OPPORTUNITY else _SIGNALS_OF_SESSION
+    found: dict[str, DecisionSignal] = {}
+    for (body,) in state.execute(asked, (ref.id, as_of)):
+        version = _decode_signal(body)
+        found[version.id] = version
+    return list(found.values())
+
+
 _CLAIMS: Final = """
 select node, min(valid_from), min(recorded_at) from node_claim
 where node in (select value from json_each(?)) and recorded_at <= ? group by node"""
@@ -117,4 +127,9 @@ left join retraction r on r.action = a.id and r.recorded_at <= :as_of
 where a.key in (select value from json_each(:rows)) and a.recorded_at <= :as_of"""
 _VERSIONS: Final = """
 select body from signal where id in (select value from json_each(?)) and recorded_at <= ?
+order by id, recorded_at, key"""
+_SIGNALS_OF_DEAL: Final = """
+select body from signal where opportunity = ? and recorded_at <= ? order by id, recorded_at, key"""
+_SIGNALS_OF_SESSION: Final = """
+select body from signal where session = ? and recorded_at <= ? and opportunity = ''
 order by id, recorded_at, key"""

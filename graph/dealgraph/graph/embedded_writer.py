@@ -53,6 +53,7 @@ class GraphWriter:
         connection.executemany(_ADD_TALLY, [(int(noun), n) for noun, n in tally.items() if n])
         if batch.position is not None:
             connection.execute(_SET_POSITION, (batch.position,))
+        _write_time(connection, batch)
 
     def _write_nodes(
         self, connection: sqlite3.Connection, nodes: Sequence[Node], tally: Counter[int]
@@ -191,6 +192,14 @@ def _write_retractions(connection: sqlite3.Connection, batch: GraphBatch) -> Non
     )
 
 
+def _write_time(connection: sqlite3.Connection, batch: GraphBatch) -> None:
+    if batch.timers:
+        connection.executemany(_SET_TIMER, [(t.key, t.due) for t in batch.timers if t.due])
+        connection.executemany(_DROP_TIMER, [(t.key,) for t in batch.timers if not t.due])
+    if batch.event_time is not None:
+        connection.execute(_SET_EVENT_TIME, structs.astuple(batch.event_time))
+
+
 def _write_signal(
     connection: sqlite3.Connection, signal: DecisionSignal, tally: Counter[int]
 ) -> None:
@@ -272,3 +281,9 @@ on conflict (noun) do update set count = count + excluded.count"""
 _SET_POSITION: Final = """
 insert into progress (only, position) values (0, ?)
 on conflict (only) do update set position = max(position, excluded.position)"""
+_SET_TIMER: Final = """
+insert into timer (key, due) values (?, ?) on conflict (key) do update set due = excluded.due"""
+_DROP_TIMER: Final = "delete from timer where key = ?"
+_SET_EVENT_TIME: Final = """
+insert or replace into event_time (only, reached, swept, "offset", ingested_at)
+values (0, ?, ?, ?, ?)"""

@@ -33,9 +33,11 @@ from dealgraph.graph.store import (
     CommitteeMember,
     Counts,
     EdgeQuery,
+    EventTime,
     GraphBatch,
     Retraction,
     TimelineQuery,
+    Timer,
     check_timeline,
 )
 
@@ -75,6 +77,16 @@ class MemoryGraph:
         """Keep other threads out while questions are asked inside."""
         with self._open():
             yield self
+
+    def event_time(self) -> EventTime:
+        """Return how far event time had come at the position."""
+        with self._open() as facts:
+            return facts.event_time
+
+    def timers(self) -> list[Timer]:
+        """Return the timers that stand, by key."""
+        with self._open() as facts:
+            return [Timer(key, due) for key, due in sorted(facts.timers.items()) if due]
 
     def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
         """Return a node of any kind, or None when it was not known."""
@@ -189,6 +201,12 @@ class MemoryGraph:
         with self._open() as facts:
             versions = facts.versions(signal_id, as_of)
         return versions[-1] if versions else None
+
+    def signals(self, ref: NodeRef, as_of: int = NOW) -> list[DecisionSignal]:
+        """Return the signals of an opportunity, or of a session that has none, as they were known."""
+        check_timeline(ref)
+        with self._open() as facts:
+            return facts.signals(ref, as_of)
 
     def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""

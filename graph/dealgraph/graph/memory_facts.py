@@ -22,7 +22,7 @@ from dealgraph.graph.model import (
     NodeKind,
     NodeRef,
 )
-from dealgraph.graph.store import GraphBatch, Retraction
+from dealgraph.graph.store import EventTime, GraphBatch, Retraction
 
 _Triple = tuple[EdgeKind, NodeRef, NodeRef]
 
@@ -32,6 +32,8 @@ class Facts:
 
     def __init__(self) -> None:
         self.position = 0
+        self.event_time = EventTime()
+        self.timers: dict[str, int] = {}
         self._nodes: dict[NodeRef, list[Node]] = {}
         self._edges: dict[_Triple, list[Edge]] = {}
         self._actions: dict[str, Action] = {}
@@ -54,6 +56,8 @@ class Facts:
             if signal not in versions:
                 versions.append(signal)
         self.position = max(self.position, batch.position or 0)
+        self.timers.update((timer.key, timer.due) for timer in batch.timers)
+        self.event_time = batch.event_time or self.event_time
 
     def _add_action(self, action: Action) -> None:
         if action.recalled_at != OPEN:
@@ -132,6 +136,18 @@ class Facts:
             for id_, retractions in sorted(self._retractions.items())
             if id_ not in self._actions
         ]
+
+    def signals(self, ref: NodeRef, as_of: int) -> list[DecisionSignal]:
+        """Return the signals of an opportunity or a session without one, as they were known."""
+        by_deal = ref.kind is NodeKind.OPPORTUNITY
+        found = []
+        for id_ in sorted(self._signals):
+            if known := self.versions(id_, as_of):
+                signal = known[-1]
+                scope = signal.opportunity if by_deal else signal.session
+                if scope == ref.id and (by_deal or not signal.opportunity):
+                    found.append(signal)
+        return found
 
     def versions(self, signal_id: str, as_of: int) -> list[DecisionSignal]:
         """Return the versions of a signal, the one believed last."""

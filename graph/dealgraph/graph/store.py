@@ -36,6 +36,26 @@ class Retraction(Struct, frozen=True):
     recorded_at: int
 
 
+class Timer(Struct, frozen=True, gc=False):
+    """The dataflow wants to look at the state `key` again at event time `due`, in ms; 0 takes it back."""
+
+    key: str
+    due: int
+
+
+class EventTime(Struct, frozen=True, gc=False):
+    """How far event time has come, in ms.
+
+    `reached` is the watermark; timers up to `swept` have been seen to, which was decided at the record at
+    `offset` of the log, taken in at `ingested_at`.
+    """
+
+    reached: int = 0
+    swept: int = 0
+    offset: int = 0
+    ingested_at: int = 0
+
+
 class GraphBatch(Struct, frozen=True):
     """What one step of the dataflow adds to the graph.
 
@@ -52,7 +72,8 @@ class GraphBatch(Struct, frozen=True):
     same time the surer is believed, then the rule that sorts last. An action is taken in
     once; of several `retractions` the one recorded first counts, and they may come before their action.
     Of versions of a signal with equal `recorded_at` the one applied last is believed. `position` is the
-    offset of the last log record that the batch covers.
+    offset of the last log record that the batch covers. `timers` replace earlier ones of their keys, and
+    `event_time` the one before; both are of the dataflow, and no part of the graph.
 
     Nodes and edges that come out have the `recorded_at` at which they first became known. `as_of` is
     exact for facts applied in the order of `recorded_at`, as a log holds them; present belief is exact
@@ -65,6 +86,8 @@ class GraphBatch(Struct, frozen=True):
     signals: Sequence[DecisionSignal] = ()
     retractions: Sequence[Retraction] = ()
     position: int | None = None
+    timers: Sequence[Timer] = ()
+    event_time: EventTime | None = None
 
 
 class EdgeQuery(Struct, frozen=True):
@@ -177,6 +200,14 @@ class GraphStore(GraphReading, Protocol):
         """Return the highest `position` applied, 0 when there was none."""
         ...
 
+    def event_time(self) -> EventTime:
+        """Return how far event time had come at the position."""
+        ...
+
+    def timers(self) -> list[Timer]:
+        """Return the timers that stand, by key."""
+        ...
+
     def node(self, ref: NodeRef, as_of: int = NOW) -> Node | None:
         """Return a node of any kind, or None when it was not known."""
         ...
@@ -203,6 +234,13 @@ class GraphStore(GraphReading, Protocol):
 
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
         """Return a decision signal as it was known."""
+        ...
+
+    def signals(self, ref: NodeRef, as_of: int = NOW) -> list[DecisionSignal]:
+        """Return the signals of an opportunity, or those of a session that has none, by id.
+
+        Each in the version believed at `as_of`, retracted ones too. Raises ValueError for other kinds.
+        """
         ...
 
     def counts(self) -> Counts:

@@ -13,6 +13,7 @@ from dealgraph.graph.schema import PERSONS
 from dealgraph.graph.store import GraphStore
 from dealgraph.stream import codec
 from dealgraph.stream.consent import ConsentLedger, ConsentPolicy
+from dealgraph.stream.event_time import sweep_at
 from dealgraph.stream.identity import Identities, pair_of, person_ref
 from dealgraph.stream.interaction import (
     ClockCorrection,
@@ -32,13 +33,14 @@ from dealgraph.stream.steps import (
     Merged,
     Passed,
     Received,
+    Swept,
     TakenBack,
     state_key,
 )
 
 _CHUNK = 1000
 
-Admitted = Consented | Merged | TakenBack | Passed
+Admitted = Consented | Merged | TakenBack | Swept | Passed
 
 
 class Admission:
@@ -62,6 +64,7 @@ class Admission:
         self._awaited = {
             retraction.action: retraction.at for retraction in graph.pending_retractions()
         }
+        self._swept = graph.event_time()
         self._restore(graph.position())
 
     def aliases(self) -> list[tuple[NodeRef, NodeRef]]:
@@ -69,7 +72,19 @@ class Admission:
         return [pair for pair in self._identities.aliases() if pair[0].kind in PERSONS]
 
     def take(self, received: Received) -> list[Admitted]:
-        """Return the parts that a record has."""
+        """Return the parts that a record has, with those of a sweep when it calls for one."""
+        sweep = sweep_at(received.place, self._swept)
+        if sweep is None:
+            return self._parts(received)
+        self._swept = sweep
+        parts = self._parts(received)
+        place = replace(received.place, parts=len(parts) + self._shards)
+        return [
+            *(replace(part, place=place) for part in parts),
+            *(Swept(place, shard, sweep) for shard in range(self._shards)),
+        ]
+
+    def _parts(self, received: Received) -> list[Admitted]:
         if self._offsets and received.interaction.source in self._offsets:
             received = self._set_right(received)
         interaction = received.interaction

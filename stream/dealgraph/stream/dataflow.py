@@ -8,7 +8,7 @@ Names of steps are frozen: renaming a stateful step would reset its state. Nothi
 recovery store, as the keyed state can be loaded from the graph and the position is committed with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -19,9 +19,8 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from msgspec import Struct
 
-from dealgraph.graph.model import NodeRef
 from dealgraph.graph.storage import StorageError
-from dealgraph.graph.store import GraphStore
+from dealgraph.graph.store import GraphStore, Timer
 from dealgraph.stream.admission import Admission, Admitted
 from dealgraph.stream.meter import Meter
 from dealgraph.stream.observation import settle_kind
@@ -32,6 +31,7 @@ from dealgraph.stream.steps import (
     Merged,
     Outcome,
     Passed,
+    Swept,
     Tagged,
     TakenBack,
     poisoned,
@@ -41,7 +41,7 @@ from dealgraph.stream.steps import (
 from dealgraph.stream.tagging.tags import WORDLESS, Tagger, Tags, Utterance
 from dealgraph.stream.writer import Writer
 
-_Keyed = Tagged | Merged | TakenBack | Passed
+_Keyed = Tagged | Merged | TakenBack | Swept | Passed
 
 
 class Parts(Struct, frozen=True):
@@ -68,9 +68,21 @@ def build(source: Source[Batch], parts: Parts) -> Dataflow:
     keyed = op.flat_map("key", tagged, lambda batch: _key(names, batch))
 
     running: list[Shard] = []
+    timers: dict[int, list[Timer]] = {}
+    for timer in parts.graph.timers():
+        timers.setdefault(shard_of(timer.key, parts.shards), []).append(timer)
+
+    def open_shard(number: int) -> Shard:
+        hot_actions = parts.hot_actions // parts.shards
+        committed = parts.writer.committed
+        shard = Shard(parts.shards, parts.rules, parts.graph, committed, hot_actions)
+        shard.rename(aliases)
+        shard.load_timers(timers.get(number, ()))
+        running.append(shard)
+        return shard
 
     def start(_resume: None) -> _ShardLogic:
-        return _ShardLogic(parts, aliases, running)
+        return _ShardLogic(open_shard, running, parts)
 
     outcomes = op.stateful_batch("signal", keyed, start)
     op.output("write", outcomes, _WriterSink(parts.writer))
@@ -151,12 +163,7 @@ def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, l
     shards = len(names)
     split: dict[int, list[_Keyed]] = {}
     for item in batch:
-        if type(item) is Tagged:
-            shard = shard_of(state_key(item.interaction), shards)
-        elif type(item) is TakenBack:
-            shard = shard_of(item.key, shards)
-        else:
-            shard = item.shard if type(item) is Merged else 0
+        shard = _shard_of(item, shards)
         part = split.get(shard)
         if part is None:
             split[shard] = [item]
@@ -165,29 +172,33 @@ def _key(names: Sequence[str], batch: Sequence[_Keyed]) -> Iterable[tuple[str, l
     return [(names[shard], part) for shard, part in split.items()]
 
 
+def _shard_of(item: _Keyed, shards: int) -> int:
+    if type(item) is Tagged:
+        return shard_of(state_key(item.interaction), shards)
+    if type(item) is TakenBack:
+        return shard_of(item.key, shards)
+    return item.shard if isinstance(item, Merged | Swept) else 0
+
+
 class _ShardLogic(StatefulBatchLogic[list[_Keyed], list[Outcome], None]):
-    """Runs a shard inside Bytewax; `running` holds all shards of the flow, to count their keys."""
+    """Runs a shard inside Bytewax, which does not say which one: the first part does.
+
+    `running` holds all shards of the flow, to count their keys.
+    """
 
     def __init__(
-        self,
-        parts: Parts,
-        aliases: Sequence[tuple[NodeRef, NodeRef]],
-        running: list[Shard],
+        self, open_shard: Callable[[int], Shard], running: Sequence[Shard], parts: Parts
     ) -> None:
-        self._shard = Shard(
-            parts.shards,
-            parts.rules,
-            parts.graph,
-            parts.writer.committed,
-            parts.hot_actions // parts.shards,
-        )
-        self._shard.rename(aliases)
+        self._open = open_shard
+        self._shard: Shard | None = None
         self._running = running
-        running.append(self._shard)
+        self._shards = parts.shards
         self._meter = parts.meter
 
     def on_batch(self, values: list[list[_Keyed]]) -> tuple[Iterable[list[Outcome]], bool]:
         started = perf_counter()
+        if self._shard is None:
+            self._shard = self._open(_shard_of(values[0][0], self._shards))
         take = self._shard.take
         outcomes = [[take(part) for part in parts] for parts in values]
         self._meter.stage("signal", perf_counter() - started)

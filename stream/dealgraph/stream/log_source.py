@@ -8,6 +8,7 @@ from time import perf_counter
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from dealgraph.stream import codec
+from dealgraph.stream.event_time import watermark
 from dealgraph.stream.interaction import Rejected
 from dealgraph.stream.log import EventLog, Record, Topic
 from dealgraph.stream.meter import Meter
@@ -18,6 +19,7 @@ class LogTail(StatefulSourcePartition[Batch, None]):
     """Reads topic `interactions` after `position`, `batch` records at a time.
 
     `sequence` is the number of the first record read: numbers go on over several runs of one process.
+    `reached` is the watermark at `position`.
     It ends when `stop` is set, and, unless `follow`, when it has reached the end that the log had
     when it began.
     """
@@ -27,6 +29,7 @@ class LogTail(StatefulSourcePartition[Batch, None]):
         log: EventLog,
         position: int,
         sequence: int,
+        reached: int,
         batch: int,
         *,
         follow: bool,
@@ -37,6 +40,7 @@ class LogTail(StatefulSourcePartition[Batch, None]):
         self._log = log
         self._position = position
         self._sequence = sequence
+        self._reached = reached
         self._batch = batch
         self._until = None if follow else log.end(Topic.INTERACTIONS)
         self._stop = stop
@@ -54,9 +58,11 @@ class LogTail(StatefulSourcePartition[Batch, None]):
         if not records:
             return []
         self._position = records[-1].offset
-        received = [
-            decode(record, sequence) for sequence, record in enumerate(records, self._sequence)
-        ]
+        received = []
+        for sequence, record in enumerate(records, self._sequence):
+            item = decode(record, sequence, self._reached)
+            self._reached = item.place.reached
+            received.append(item)
         self._sequence += len(records)
         self._meter.stage("parse", perf_counter() - started)
         self._measure(records[-1], received)
@@ -96,14 +102,18 @@ class LogSource(FixedPartitionedSource[Batch, None]):
         return self._tail
 
 
-def decode(record: Record, sequence: int) -> Received | Passed:
-    """Decode a record of the log; one that cannot be read passes as rejected, an erased one passes."""
+def decode(record: Record, sequence: int, reached: int) -> Received | Passed:
+    """Decode a record of the log; one that cannot be read passes as rejected, an erased one passes.
+
+    `reached` is the watermark before it.
+    """
+    offset, ingested_at = record.offset, record.recorded_at
     if not record.body:
-        return Passed(Place(sequence, record.offset, record.recorded_at, record.recorded_at))
+        return Passed(Place(sequence, offset, ingested_at, ingested_at, 1, reached))
     interaction = codec.interaction_from_record(record.body)
-    ingested_at = record.recorded_at
     if isinstance(interaction, Rejected):
-        return Passed(Place(sequence, record.offset, ingested_at, ingested_at), interaction)
+        return Passed(Place(sequence, offset, ingested_at, ingested_at, 1, reached), interaction)
     known_at = interaction.recorded_at or ingested_at
-    place = Place(sequence, record.offset, ingested_at, known_at)
+    reached = watermark(reached, interaction, ingested_at)
+    place = Place(sequence, offset, ingested_at, known_at, 1, reached)
     return Received(place, record.id, interaction)

@@ -22,6 +22,9 @@ from dealgraph.stream.tagging.tags import Tags
 _MS_PER_CHARACTER: Final = {"zh": 220, "en": 65}
 """Usual pace of speech: about 270 Chinese characters or 160 English words a minute."""
 
+_SEGMENT: Final = "segment"
+"""Name of the field that says in which segment a deal is."""
+
 _KIND_OF: Final = {
     InteractionKind.STAGE_CHANGE: ActionKind.STAGE_CHANGE,
     InteractionKind.FIELD_CHANGE: ActionKind.FIELD_CHANGE,
@@ -99,6 +102,10 @@ def observed_of(action: Action) -> Observed:
     stage = Stage.UNKNOWN
     if action.kind is ActionKind.STAGE_CHANGE:
         stage = stage_of(action.attributes.get("stage", ""))
+    segment = ""
+    if action.kind is ActionKind.FIELD_CHANGE:
+        facts = action.attributes
+        segment = facts.get("value", "") if facts.get("field", "").casefold() == _SEGMENT else ""
     exposure = action.duration_ms
     if not exposure and action.text:
         exposure = len(action.text) * _MS_PER_CHARACTER.get(action.language, 65)
@@ -119,27 +126,29 @@ def observed_of(action: Action) -> Observed:
         action.role,
         stage,
         action.rep,
+        segment,
     )
 
 
 def as_seen(actions: Iterable[Observed], aliases: Mapping[str, str]) -> Iterator[Observed]:
-    """Yield the actions of an opportunity, in order, with the person after merges and the stage.
+    """Yield the actions of an opportunity, in order, with the person after merges, stage and segment.
 
     `aliases` name the first id of a person for the ids that were merged.
     """
-    stage = Stage.UNKNOWN
+    stage, segment = Stage.UNKNOWN, ""
     for action in actions:
         if action.kind is ActionKind.STAGE_CHANGE:
             stage = action.stage
-        yield placed(action, stage, aliases)
+        segment = action.segment or segment
+        yield placed(action, stage, segment, aliases)
 
 
-def placed(action: Observed, stage: Stage, aliases: Mapping[str, str]) -> Observed:
-    """Return an action as it is seen at a stage, with the person after merges."""
+def placed(action: Observed, stage: Stage, segment: str, aliases: Mapping[str, str]) -> Observed:
+    """Return an action as it is seen at a stage and in a segment, with the person after merges."""
     person = aliases.get(action.person, action.person)
-    if person == action.person and stage is action.stage:
+    if person == action.person and stage is action.stage and segment == action.segment:
         return action
-    return replace(action, person=person, stage=stage)
+    return replace(action, person=person, stage=stage, segment=segment)
 
 
 _NO_EMOTION: Final = Emotion(0.0, 0.0, 0.0)

@@ -13,7 +13,7 @@ from dealgraph.graph.model import (
     NodeRef,
     Side,
 )
-from dealgraph.graph.store import GraphBatch, Retraction
+from dealgraph.graph.store import EventTime, GraphBatch, Retraction
 from dealgraph.stream.identity import pair_of, person_ref
 from dealgraph.stream.interaction import Interaction, InteractionKind, Merge, Split
 from dealgraph.stream.steps import Outcome
@@ -72,8 +72,8 @@ class Projection:
             self._known[around] = action.at
             self._surround(interaction, action, recipients)
 
-    def take(self, outcomes: list[Outcome], position: int) -> GraphBatch:
-        """Return the batch of what was added since the last call, with the signals of `outcomes`."""
+    def take(self, outcomes: list[Outcome], position: int, event_time: EventTime) -> GraphBatch:
+        """Return the batch of what was added since the last call, with signals and timers of `outcomes`."""
         batch = GraphBatch(
             nodes=self._nodes,
             edges=self._edges,
@@ -81,6 +81,8 @@ class Projection:
             signals=[signal for outcome in outcomes for signal in outcome.signals],
             retractions=self._retractions,
             position=position,
+            timers=[timer for outcome in outcomes for timer in outcome.timers],
+            event_time=event_time,
         )
         self._start()
         return batch

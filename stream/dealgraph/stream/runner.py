@@ -103,6 +103,7 @@ class Runner:
             self._log,
             parts.writer.position(),
             parts.writer.committed() + 1,
+            parts.graph.event_time().reached,
             self._batch,
             follow=follow,
             stop=self._stop,

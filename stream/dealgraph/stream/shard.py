@@ -2,7 +2,7 @@
 
 One dataflow key per opportunity would cost a snapshot each; a shard holds a dictionary instead. States
 are a cache over the graph store: the least recently used are dropped once what they caused is
-committed, and loaded again from their actions when the next one comes.
+committed, and made again from their actions when the next one comes or a timer is due.
 """
 
 import hashlib
@@ -14,34 +14,38 @@ from msgspec import Struct
 
 from dealgraph.graph.model import (
     OPEN,
-    Action,
+    ActionKind,
     DecisionSignal,
-    EdgeKind,
-    NodeKind,
     NodeRef,
     Severity,
     SignalKind,
     SignalState,
 )
 from dealgraph.graph.storage import StorageError
-from dealgraph.graph.store import EdgeQuery, GraphStore, TimelineQuery
+from dealgraph.graph.store import GraphStore, Timer
 from dealgraph.stream.alerts import Alert, alert_for
+from dealgraph.stream.history import Slot
+from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.observation import action_of, observed_of
-from dealgraph.stream.opportunity import Change, OpportunityState, bind
-from dealgraph.stream.signals.detector import Detector
+from dealgraph.stream.opportunity import FIRST
+from dealgraph.stream.signals.detector import NEVER, Detector
 from dealgraph.stream.steps import (
     Merged,
     Outcome,
     Passed,
     Place,
+    Swept,
     Tagged,
     TakenBack,
     poisoned,
     shard_of,
     state_key,
 )
+from dealgraph.stream.timers import Timers
+from dealgraph.stream.told import Change, bind
 
-_PAGE: Final = 5000
+_OWN_ACTIONS: Final = FIRST[0]
+"""Horizon of a state that was not swept yet: time goes as far as its own actions."""
 
 
 class Rules(Struct, frozen=True):
@@ -49,6 +53,14 @@ class Rules(Struct, frozen=True):
 
     detectors: Sequence[Detector[Any]]
     suggestion: Callable[[SignalKind, Severity, SignalState, str], str]
+
+
+class _News(Struct):
+    """What a part of a record changed, gathered over the states that it touched."""
+
+    signals: tuple[DecisionSignal, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    timers: tuple[Timer, ...] = ()
 
 
 class Shard:
@@ -73,111 +85,170 @@ class Shard:
         self._committed = committed
         self._hot_actions = hot_actions
         self._held = 0
-        self._states: OrderedDict[str, OpportunityState] = OrderedDict()
+        self._slots: OrderedDict[str, Slot] = OrderedDict()
         self._aliases: dict[str, str] = {}
+        self._timers = Timers()
+        self._swept = graph.event_time().swept
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self._slots)
 
     def rename(self, renamed: Iterable[tuple[NodeRef, NodeRef]]) -> None:
         """Note that ids belong to persons with these first ids."""
         for alias, first in renamed:
             self._aliases[alias.id] = first.id
 
-    def take(self, part: Tagged | Merged | TakenBack | Passed) -> Outcome:
+    def load_timers(self, timers: Iterable[Timer]) -> None:
+        """Take over the stored timers of this shard."""
+        self._timers.load(timers)
+
+    def take(self, part: Tagged | Merged | TakenBack | Swept | Passed) -> Outcome:
         """Take the next part and return what it adds. A part that cannot be handled is rejected."""
         if isinstance(part, Tagged):
             return self._take_tagged(part)
         if isinstance(part, Passed):
             return Outcome(part.place, rejected=part.rejected)
+        if isinstance(part, Swept):
+            return self._sweep(part)
         try:
             return self._take_back(part) if isinstance(part, TakenBack) else self._merge(part)
         except StorageError:
             raise
         except Exception:
-            # The graph still notes the recall or the merge; states are loaded anew from it.
-            for key in list(self._states):
-                self._forget(key)
+            # The graph still notes the recall or the merge; states are made anew from it.
+            for slot in self._slots.values():
+                slot.state = None
             interaction = part.interaction if isinstance(part, Merged) and not part.shard else None
             return Outcome(part.place, interaction)
 
     def _take_tagged(self, tagged: Tagged) -> Outcome:
+        key = state_key(tagged.interaction)
         try:
-            return self._add(tagged)
+            return self._add(tagged, key)
         except StorageError:
             raise
         except Exception as error:
-            # What the record left half done goes with the state, which is loaded anew.
-            self._forget(state_key(tagged.interaction))
+            # What the record left half done goes with the state, which is made anew without it.
+            if slot := self._slots.get(key):
+                slot.state = None
+                slot.in_flight.drop(tagged.place.sequence)
             rejected = poisoned(tagged.interaction, error, "its signals were looked for")
             return Outcome(tagged.place, rejected=rejected)
 
-    def _add(self, tagged: Tagged) -> Outcome:
+    def _add(self, tagged: Tagged, key: str) -> Outcome:
         place, interaction = tagged.place, tagged.interaction
         action = action_of(tagged)
-        key = state_key(interaction)
         if len(key) == 2:
             return Outcome(place, interaction, action)
-        state = self._state(key, place.sequence)
+        news = _News()
+        slot = self._slot(key, place, news)
         observed = observed_of(action)
-        if state.knows(observed):
+        if slot.knows(observed):
             return Outcome(place)
-        if interaction.customer and interaction.customer != state.customer:
-            state.customer = min(interaction.customer, state.customer or interaction.customer)
-        state.recorded_at = max(state.recorded_at, action.recorded_at)
-        self._held += 1
-        changes = state.add(observed, recalled=tagged.recalled_at != OPEN)
-        if not changes:
-            return Outcome(place, interaction, action)
-        signals, alerts = self._told(place, key, state, changes, tagged.id)
-        return Outcome(place, interaction, action, signals, alerts)
+        if interaction.customer and interaction.customer != slot.customer:
+            slot.customer = min(interaction.customer, slot.customer or interaction.customer)
+        if action.recorded_at > slot.recorded_at:
+            slot.recorded_at = action.recorded_at
+        slot.in_flight.add(place.sequence, observed)
+        if tagged.recalled_at != OPEN:
+            slot.in_flight.recall(place.sequence, observed.id)
+        elif action.kind is not ActionKind.RECALL:
+            state = slot.opened()
+            if state.newest == FIRST and observed.at <= self._swept:
+                # Its past may still be coming in: silence counts from the next sweep on.
+                news.timers += self._timers.ask(key, observed.at)
+            changes = state.add(observed, self._horizon(key))
+            news.timers += self._timers.ask(key, state.due)
+            if changes:
+                self._tell(news, place, key, slot, changes, tagged.id)
+        self._weigh(slot)
+        return Outcome(place, interaction, action, news.signals, news.alerts, None, news.timers)
 
     def _take_back(self, part: TakenBack) -> Outcome:
-        state = self._state(part.key, part.place.sequence)
-        changes = state.recall(part.action)
-        signals, alerts = self._told(part.place, part.key, state, changes, part.action)
-        return Outcome(part.place, signals=signals, alerts=alerts)
+        news = _News()
+        slot = self._slot(part.key, part.place, news)
+        slot.in_flight.recall(part.place.sequence, part.action)
+        self._renew(news, part.place, part.key, slot, part.action)
+        return Outcome(part.place, None, None, news.signals, news.alerts, None, news.timers)
 
     def _merge(self, merged: Merged) -> Outcome:
         """Tell every opportunity of the renamed people that they are one, and see what changes."""
         people = [alias for alias, _ in merged.renamed]
         ids = frozenset(person.id for person in people)
-        keys = {key for key, state in self._states.items() if state.involves(ids)}
+        keys = {key for key, slot in self._slots.items() if slot.involves(ids)}
         for opportunity in self._graph.opportunities_of(people):
             key = "o:" + opportunity
             if shard_of(key, self._shards) == merged.shard:
                 keys.add(key)
-        states = [(key, self._state(key, merged.place.sequence)) for key in sorted(keys)]
+        news = _News()
+        slots = [(key, self._slot(key, merged.place, news)) for key in sorted(keys)]
         self.rename(merged.renamed)
-        signals: tuple[DecisionSignal, ...] = ()
-        alerts: tuple[Alert, ...] = ()
-        for key, state in states:
+        for key, slot in slots:
             cause = f"{merged.interaction.native_id}\x1f{key}"
-            told = self._told(merged.place, key, state, state.replay(), cause)
-            signals, alerts = signals + told[0], alerts + told[1]
+            self._renew(news, merged.place, key, slot, cause)
         # Every shard answers for the record, one of them brings the edge between the two people.
         interaction = merged.interaction if merged.shard == 0 else None
-        return Outcome(merged.place, interaction, signals=signals, alerts=alerts)
+        return Outcome(
+            merged.place, interaction, None, news.signals, news.alerts, None, news.timers
+        )
 
-    def _told(
+    def _sweep(self, part: Swept) -> Outcome:
+        """See to the timers that are due: time alone may have changed something."""
+        until, news = part.event_time.swept, _News()
+        broken: Rejected | None = None
+        for key in self._timers.until(until):
+            try:
+                slot = self._slot(key, part.place, news)
+                state = slot.opened()
+                changes = state.wake(until)
+                news.timers += self._timers.set(key, state.due)
+                self._tell(news, part.place, key, slot, changes, f"{until}\x1f{key}")
+                self._weigh(slot)
+            except StorageError:
+                raise
+            except Exception as error:
+                if slot_ := self._slots.get(key):
+                    slot_.state = None
+                news.timers += self._timers.set(key, NEVER)
+                detail = f"{type(error).__name__} while silence was looked at"
+                broken = Rejected("timer", key, Reason.FAILED, detail)
+        self._swept = until
+        return Outcome(
+            part.place, None, None, news.signals, news.alerts, broken, news.timers, part.event_time
+        )
+
+    def _renew(self, news: _News, place: Place, key: str, slot: Slot, cause: str) -> None:
+        state = slot.opened()
+        changes = state.renew(self._horizon(key))
+        news.timers += self._timers.ask(key, state.due)
+        self._tell(news, place, key, slot, changes, cause)
+        self._weigh(slot)
+
+    def _horizon(self, key: str) -> int:
+        """Return up to when silence counts: as far as time was swept, unless that is still to come."""
+        return self._swept if self._timers.due(key) > self._swept else _OWN_ACTIONS
+
+    def _tell(
         self,
+        news: _News,
         place: Place,
         key: str,
-        state: OpportunityState,
+        slot: Slot,
         changes: Sequence[Change],
         cause: str,
-    ) -> tuple[tuple[DecisionSignal, ...], tuple[Alert, ...]]:
-        """Return the new versions of signals, and the alerts among them."""
+    ) -> None:
+        """Note the new versions of signals, and the alerts among them."""
         # Nothing can be known before all that it rests on.
-        state.recorded_at = max(state.recorded_at, place.recorded_at)
-        signals = [self._signal(key, state, change) for change in changes]
-        alerts = [
-            alert_for(signal, change.before, cause)
-            for signal, change in zip(signals, changes, strict=True)
-        ]
-        return tuple(signals), tuple(alert for alert in alerts if alert is not None)
+        slot.recorded_at = max(slot.recorded_at, place.recorded_at)
+        for change in changes:
+            slot.in_flight.tell(place.sequence, change)
+            signal = self._signal(key, slot, change)
+            news.signals += (signal,)
+            alert = alert_for(signal, change.before, cause)
+            if alert is not None:
+                news.alerts += (alert,)
 
-    def _signal(self, key: str, state: OpportunityState, change: Change) -> DecisionSignal:
+    def _signal(self, key: str, slot: Slot, change: Change) -> DecisionSignal:
         episode, detector = change.episode, change.detector
         opportunity = key[2:] if key.startswith("o:") else ""
         session = change.session or ("" if opportunity else key[2:])
@@ -193,10 +264,10 @@ class Shard:
             episode=episode.number,
             opportunity=opportunity,
             session=session,
-            customer=state.customer,
+            customer=slot.customer,
             rep=change.rep,
             at=episode.at,
-            recorded_at=state.recorded_at,
+            recorded_at=slot.recorded_at,
             statistic=episode.statistic,
             threshold=episode.threshold,
             baseline=episode.baseline,
@@ -215,53 +286,35 @@ class Shard:
             minimum_effect=episode.minimum_effect,
         )
 
-    def _state(self, key: str, sequence: int) -> OpportunityState:
-        state = self._states.get(key)
-        if state is None:
-            state = OpportunityState(self._detectors, self._aliases)
-            for action in self._load(key):
-                state.add(observed_of(action), recalled=action.recalled_at != OPEN)
-                known_at = max(action.recorded_at, action.recall_recorded_at)
-                state.recorded_at = max(state.recorded_at, known_at)
-            if len(state):
-                state.customer = self._customer(key)
-            self._states[key] = state
-            self._held += len(state)
+    def _slot(self, key: str, place: Place, news: _News) -> Slot:
+        """Return the slot of a key, with a state that is up to date."""
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = Slot(key, self._graph, self._detectors, self._aliases)
             self._drop_idle()
         else:
-            self._states.move_to_end(key)
-        state.last_sequence = sequence
-        return state
+            self._slots.move_to_end(key)
+        slot.last_sequence = place.sequence
+        slot.in_flight.settle(self._committed())
+        if slot.state is None:
+            state = slot.open()
+            changes = state.renew(self._horizon(key))
+            # What was told by other thresholds, or not yet, is put right when the state is made.
+            self._tell(news, place, key, slot, changes, f"{place.offset}\x1f{key}")
+            self._weigh(slot)
+        return slot
 
-    def _load(self, key: str) -> Iterable[Action]:
-        by_opportunity = key.startswith("o:")
-        kind = NodeKind.OPPORTUNITY if by_opportunity else NodeKind.SESSION
-        after: tuple[int, str] | None = None
-        while True:
-            query = TimelineQuery(after=after, limit=_PAGE)
-            page = self._graph.timeline(NodeRef(kind, key[2:]), query)
-            for action in page:
-                if by_opportunity or not action.opportunity:
-                    yield action
-            if len(page) < _PAGE:
-                return
-            after = (page[-1].at, page[-1].id)
-
-    def _customer(self, key: str) -> str:
-        query = EdgeQuery(edge_kinds=frozenset({EdgeKind.HAS_OPPORTUNITY}))
-        edges = self._graph.edges([NodeRef(NodeKind.OPPORTUNITY, key[2:])], query)
-        return min((edge.source.id for edge in edges), default="")
+    def _weigh(self, slot: Slot) -> None:
+        weight = slot.weight
+        slot.weight = slot.weighed()
+        self._held += slot.weight - weight
 
     def _drop_idle(self) -> None:
         """Drop the least recently used states whose effects the graph holds."""
         committed = self._committed()
-        while self._held > self._hot_actions and len(self._states) > 1:
-            key, state = next(iter(self._states.items()))
-            if state.last_sequence > committed:
+        while self._held > self._hot_actions and len(self._slots) > 1:
+            key, slot = next(iter(self._slots.items()))
+            if slot.last_sequence > committed:
                 return
-            self._forget(key)
-
-    def _forget(self, key: str) -> None:
-        state = self._states.pop(key, None)
-        if state is not None:
-            self._held -= len(state)
+            del self._slots[key]
+            self._held -= slot.weight

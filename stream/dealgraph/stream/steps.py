@@ -10,6 +10,7 @@ from zlib import crc32
 from msgspec import Struct
 
 from dealgraph.graph.model import Action, DecisionSignal, NodeRef
+from dealgraph.graph.store import EventTime, Timer
 from dealgraph.stream.alerts import Alert
 from dealgraph.stream.interaction import Interaction, Reason, Rejected
 from dealgraph.stream.tagging.tags import Tags
@@ -19,7 +20,7 @@ class Place(Struct, frozen=True, gc=False):
     """Where a part belongs: its record in this run and in the log, and the record's number of parts.
 
     `ingested_at` is when the log took the record in. `recorded_at` is when its content became known:
-    the same, or earlier where a source tells when it learnt of it.
+    the same, or earlier where a source tells when it learnt of it. `reached` is the watermark after it.
     """
 
     sequence: int
@@ -27,6 +28,7 @@ class Place(Struct, frozen=True, gc=False):
     ingested_at: int
     recorded_at: int
     parts: int = 1
+    reached: int = 0
 
 
 class Received(Struct, frozen=True, gc=False):
@@ -87,6 +89,14 @@ class TakenBack(Struct, frozen=True, gc=False):
     action: str
 
 
+class Swept(Struct, frozen=True, gc=False):
+    """Event time has come to `event_time.swept`: told to every shard."""
+
+    place: Place
+    shard: int
+    event_time: EventTime
+
+
 class Passed(Struct, frozen=True, gc=False):
     """A record that changes nothing in the graph: its consent event was noted, or it was refused."""
 
@@ -101,6 +111,7 @@ Batch = Sequence[Received | Passed]
 class Outcome(Struct, frozen=True, gc=False):
     """What a part of a record adds: to the graph, to the alerts, or to the dead letters.
 
+    `timers` say when states must be looked at again, `swept` how far that was done.
     `interaction` is what an `action`, or a merge or split when there is none, came from.
     """
 
@@ -110,9 +121,11 @@ class Outcome(Struct, frozen=True, gc=False):
     signals: tuple[DecisionSignal, ...] = ()
     alerts: tuple[Alert, ...] = ()
     rejected: Rejected | None = None
+    timers: tuple[Timer, ...] = ()
+    swept: EventTime | None = None
 
 
-Step = Consented | Tagged | Merged | TakenBack | Passed
+Step = Consented | Tagged | Merged | TakenBack | Swept | Passed
 
 
 def poisoned(interaction: Interaction, error: Exception, doing: str) -> Rejected:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from dealgraph.graph.store import GraphStore
+from dealgraph.graph.store import EventTime, GraphStore
 from dealgraph.stream import codec
 from dealgraph.stream.alerts import Alert
 from dealgraph.stream.dead_letters import dead_letter_record
@@ -52,6 +52,7 @@ class Writer:
         self._next = 0
         self._changed = threading.Condition()
         self._position = graph.position()
+        self._event_time = graph.event_time()
         self._committed = _NOTHING
 
     def committed(self) -> int:
@@ -85,7 +86,7 @@ class Writer:
         for outcome in ready:
             self._projection.add(outcome)
         position = ready[-1].place.offset
-        batch = self._projection.take(ready, position)
+        batch = self._projection.take(ready, position, self._time_of(ready))
         alerts = [alert for outcome in ready for alert in outcome.alerts]
         self._reject(ready)
         with self._graph.transaction():
@@ -99,6 +100,12 @@ class Writer:
             self._changed.notify_all()
         self._measure(ready)
         self._on_commit()
+
+    def _time_of(self, ready: Sequence[Outcome]) -> EventTime:
+        """Return how far event time has come with these outcomes."""
+        swept = next((o.swept for o in reversed(ready) if o.swept is not None), self._event_time)
+        self._event_time = structs.replace(swept, reached=ready[-1].place.reached)
+        return self._event_time
 
     def _reject(self, ready: list[Outcome]) -> None:
         rejected = [

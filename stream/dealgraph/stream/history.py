@@ -1,0 +1,104 @@
+"""The place of an opportunity in a shard: its state, and all that graph and records on their way say of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from dealgraph.graph.model import OPEN, Action, ActionKind, EdgeKind, NodeKind, NodeRef
+from dealgraph.graph.store import EdgeQuery, GraphStore, TimelineQuery
+from dealgraph.stream.in_flight import InFlight
+from dealgraph.stream.observation import observed_of
+from dealgraph.stream.opportunity import OpportunityState
+from dealgraph.stream.signals.detector import Observed
+from dealgraph.stream.told import Bound, Name, Told, told_by
+
+_PAGE: Final = 5000
+_OWN_WEIGHT: Final = 32
+"""What a state costs beside the actions it holds, in actions."""
+
+
+class Slot:
+    """An opportunity (key "o:ID") or a session without one ("s:ID"); its state may not be made yet.
+
+    It is the `History` of its state. `last_sequence` is the newest record that touched it, `recorded_at`
+    the newest time at which any of it became known.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        graph: GraphStore,
+        detectors: Sequence[Bound],
+        aliases: Mapping[str, str],
+    ) -> None:
+        by_opportunity = key.startswith("o:")
+        kind = NodeKind.OPPORTUNITY if by_opportunity else NodeKind.SESSION
+        self._ref = NodeRef(kind, key[2:])
+        self._graph = graph
+        self._detectors = detectors
+        self._rules = {bound.rule: bound for bound in detectors}
+        self._aliases = aliases
+        self.state: OpportunityState | None = None
+        self.in_flight = InFlight()
+        self.customer = ""
+        self.recorded_at = 0
+        self.last_sequence = -1
+        self.weight = 0
+
+    def open(self) -> OpportunityState:
+        """Make the state, before any of its actions."""
+        self.state = OpportunityState(self._detectors, self._aliases, self)
+        return self.state
+
+    def opened(self) -> OpportunityState:
+        """Return the state. Raises LookupError when it was not made."""
+        if self.state is None:
+            raise LookupError("the state was dropped")
+        return self.state
+
+    def weighed(self) -> int:
+        """Return what it costs to hold, in actions."""
+        held = len(self.state) if self.state is not None else 0
+        return held + len(self.in_flight) + _OWN_WEIGHT
+
+    def knows(self, action: Observed) -> bool:
+        """Say whether this very action was taken in before."""
+        if (action.at, action.id) > self.opened().newest:
+            return False
+        return self.in_flight.knows(action) or bool(self._graph.actions([action.id]))
+
+    def involves(self, people: frozenset[str]) -> bool:
+        """Say whether any of `people` acted lately."""
+        lately = self.state is not None and self.state.involves(people)
+        return lately or self.in_flight.involves(people)
+
+    def actions(self) -> list[Observed]:
+        """Return the actions that stand, in order; notes the customer and when they became known."""
+        stored: list[Observed] = []
+        for action in self._stored():
+            known_at = max(action.recorded_at, action.recall_recorded_at)
+            self.recorded_at = max(self.recorded_at, known_at)
+            if action.recalled_at == OPEN and action.kind is not ActionKind.RECALL:
+                stored.append(observed_of(action))
+        if stored and not self.customer:
+            self.customer = self._customer()
+        return self.in_flight.actions(stored)
+
+    def told(self) -> dict[Name, Told]:
+        """Return what was told of all episodes."""
+        return self.in_flight.told(told_by(self._rules, self._graph.signals(self._ref)))
+
+    def _stored(self) -> Iterator[Action]:
+        by_opportunity = self._ref.kind is NodeKind.OPPORTUNITY
+        after: tuple[int, str] | None = None
+        while True:
+            page = self._graph.timeline(self._ref, TimelineQuery(after=after, limit=_PAGE))
+            for action in page:
+                if by_opportunity or not action.opportunity:
+                    yield action
+            if len(page) < _PAGE:
+                return
+            after = (page[-1].at, page[-1].id)
+
+    def _customer(self) -> str:
+        query = EdgeQuery(edge_kinds=frozenset({EdgeKind.HAS_OPPORTUNITY}))
+        return min((edge.source.id for edge in self._graph.edges([self._ref], query)), default="")
