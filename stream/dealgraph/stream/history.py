@@ -1,4 +1,4 @@
-"""The place of an opportunity in a shard: its state, and all that graph and records on their way say of it."""
+"""The place of an opportunity in a shard: its state, and all that graph and log on its way say of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
