@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from dealgraph.api.v1 import interaction_pb2
+from dealgraph.api.v1 import alert_pb2, alert_service_pb2, interaction_pb2
 from dealgraph.api.v1 import live_session_service_pb2 as pb
 from dealgraph.stream import codec
 from dealgraph.stream.interaction import action_id
@@ -138,3 +138,94 @@ def test_a_stream_that_does_not_begin_and_go_on_as_it_should_is_refused(
         converse(server, requests)
     assert error.value.code() is code
     assert reason_of(error.value)
+
+
+def asking(count: int) -> list[pb.ConverseRequest]:
+    """Turns in which the customer asks about delivery, and nobody answers."""
+    return [said(number, "When will the delivery arrive?") for number in range(count)]
+
+
+def snooze(kind: int, minutes: int = 0) -> pb.ConverseRequest:
+    return pb.ConverseRequest(snooze=pb.SnoozeHints(id="z", kind=kind, minutes=minutes))
+
+
+def hints_of(answers: Sequence[Any]) -> list[tuple[str, str]]:
+    return [(one.hint.rule, one.hint.session_id) for one in answers if one.HasField("hint")]
+
+
+def test_what_its_utterances_say_of_the_whole_deal_comes_too(server: RunningServer) -> None:
+    earlier = [start("call-20"), *asking(2)]
+    earlier[0].start.opportunity_id = "deal-20"
+    assert hints_of(converse(server, earlier)) == []
+    later = [start("call-21"), *asking(6)[2:]]
+    later[0].start.opportunity_id = "deal-20"
+    assert ("S5", "") in hints_of(converse(server, later))
+
+
+def test_what_another_talk_says_of_the_deal_does_not_come(server: RunningServer) -> None:
+    requests: Queue[pb.ConverseRequest | None] = Queue()
+    listening = start("call-30")
+    listening.start.opportunity_id = "deal-30"
+    requests.put(listening)
+    call = server.live.Converse(iter(requests.get, None), timeout=TIMEOUT)
+    requests.put(said(0, "Hello."))
+    assert next(call).HasField("receipt")
+    for session, turns in (("call-31", asking(2)), ("call-32", asking(6)[2:])):
+        other = [start(session), *turns]
+        other[0].start.opportunity_id = "deal-30"
+        converse(server, other)
+    requests.put(None)
+    assert hints_of(list(call)) == []
+
+
+def test_a_snoozed_kind_comes_no_more_in_this_session_and_the_receipt_says_so(
+    server: RunningServer,
+) -> None:
+    kind = alert_pb2.SIGNAL_KIND_COMPETITOR_RATE
+    answers = converse(server, [start("call-40"), snooze(kind), *heated()])
+    receipt = answers[0].snoozed
+    assert (receipt.id, receipt.accepted) == ("z", True)
+    assert (receipt.snooze.session_id, receipt.snooze.until_ms) == ("call-40", 0)
+    assert hints_of(answers) == []
+    assert hints_of(converse(server, [start("call-41"), *heated()])) == [("R1", "call-41")]
+
+
+def test_a_hint_is_dismissed_where_it_was_shown(server: RunningServer) -> None:
+    requests: Queue[pb.ConverseRequest | None] = Queue()
+    for request in [start("call-50"), *heated()]:
+        requests.put(request)
+    call = server.live.Converse(iter(requests.get, None), timeout=TIMEOUT)
+    hint = next(answer.hint for answer in call if answer.HasField("hint"))
+    known = alert_pb2.DISMISS_REASON_KNOWN
+    dismiss = pb.DismissHint(alert_id=hint.id, reason_class=known)
+    requests.put(pb.ConverseRequest(dismiss=dismiss))
+    requests.put(None)
+    (receipt,) = [answer.dismissed for answer in call if answer.HasField("dismissed")]
+    assert (receipt.alert_id, receipt.accepted) == (hint.id, True)
+    listing = alert_service_pb2.ListAlertsRequest(
+        filter=alert_service_pb2.AlertFilter(session_ids=["call-50"])
+    )
+    (alert,) = server.client.alert.ListAlerts(listing).alerts
+    assert alert.status == alert_pb2.ALERT_STATUS_DISMISSED
+    assert alert.dismiss_reason_class == known
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (pb.ConverseRequest(snooze=pb.SnoozeHints(kind=0)), "INVALID_FIELD"),
+        (pb.ConverseRequest(dismiss=pb.DismissHint(alert_id="none")), "MISSING_FIELD"),
+        (
+            pb.ConverseRequest(dismiss=pb.DismissHint(alert_id="none", reason="not so")),
+            "ALERT_NOT_FOUND",
+        ),
+    ],
+)
+def test_a_wrong_snooze_or_dismissal_is_refused_and_the_session_goes_on(
+    server: RunningServer, request_: pb.ConverseRequest, reason: str
+) -> None:
+    refused, receipt = converse(server, [start("call-60"), request_, said(0, "Hello.")])
+    answer = refused.snoozed if refused.HasField("snoozed") else refused.dismissed
+    assert (answer.accepted, answer.reason) == (False, reason)
+    assert answer.detail
+    assert receipt.receipt.accepted

@@ -44,6 +44,24 @@ def test_lists_and_numbers_and_truths_can_stand_in_the_environment() -> None:
     assert settings.tenant == "123"
 
 
+def test_teams_stand_in_the_file_or_as_a_table_in_the_environment(tmp_path: Path) -> None:
+    text = """
+[hints.teams.enterprise]
+reps = ["wang"]
+thresholds.competitor_rate = { limit_per_10_minutes = 4 }
+"""
+    in_file = load(written(tmp_path, text), {}).hints.teams
+    value = '{enterprise={reps=["wang"],thresholds.competitor_rate={limit_per_10_minutes=4}}}'
+    assert load(None, {"DEALGRAPH_HINTS__TEAMS": value}).hints.teams == in_file
+    assert in_file["enterprise"].reps == ("wang",)
+    assert in_file["enterprise"].thresholds == {"competitor_rate": {"limit_per_10_minutes": 4}}
+
+
+def test_a_misspelt_name_within_a_team_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"rep.*teams"):
+        load(written(tmp_path, "[hints.teams.enterprise]\nrep = ['wang']\n"), {})
+
+
 @pytest.mark.parametrize(
     ("text", "unknown", "nearest"),
     [

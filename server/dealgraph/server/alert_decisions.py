@@ -13,13 +13,19 @@ _PAGE: Final = 1000
 
 
 class Decision(Struct, frozen=True):
-    """Somebody took an alert up, or dismissed it and said why. `number` counts per alert from 1."""
+    """Somebody took an alert up, or dismissed it and said why. `number` counts per alert from 1.
+
+    `kind` is that of the signal, 0 in decisions made before it was noted; `reason_class` says why in the
+    numbers of the contract.
+    """
 
     alert_id: str
     number: int
     dismissed: bool
     by: str
     reason: str = ""
+    kind: int = 0
+    reason_class: int = 0
 
 
 class Decisions:
@@ -43,14 +49,19 @@ class Decisions:
         """Return what was decided about an alert, None while it is open."""
         return self._newest.get(alert_id)
 
-    def prepare(self, alert_id: str, by: str, reason: str, *, dismissed: bool) -> Decision | None:
-        """Append a decision to the log; return None when it says nothing new.
+    def all(self) -> list[Decision]:
+        """Return the newest decision of every alert about which one was made."""
+        return list(self._newest.values())
+
+    def prepare(self, stated: Decision) -> Decision | None:
+        """Append a decision to the log under the next number; return None when it says nothing new.
 
         It must run in the writing thread; `adopt` the result once it is durable.
         """
+        alert_id = stated.alert_id
         before = self._last(alert_id)
         number = before.number + 1 if before is not None else 1
-        decision = Decision(alert_id, number, dismissed, by, reason)
+        decision = msgspec.structs.replace(stated, number=number)
         if before is not None and before == msgspec.structs.replace(decision, number=before.number):
             return None
         body = msgspec.json.encode(decision)

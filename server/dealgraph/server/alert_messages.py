@@ -6,6 +6,7 @@ from dealgraph.api.v1 import alert_pb2, alert_service_pb2
 from dealgraph.server.alert_decisions import Decision, Decisions
 from dealgraph.server.alert_hub import Entry, Gap
 from dealgraph.server.errors import invalid
+from dealgraph.server.snoozes import Snooze, Snoozes
 from dealgraph.server.tokens import ResumePoint, Tokens
 from dealgraph.stream.alerts import Alert
 
@@ -13,9 +14,10 @@ from dealgraph.stream.alerts import Alert
 class AlertMessages:
     """Makes messages of alerts, with the status that people gave them and a resume token."""
 
-    def __init__(self, tokens: Tokens, decisions: Decisions) -> None:
+    def __init__(self, tokens: Tokens, decisions: Decisions, snoozes: Snoozes) -> None:
         self._tokens = tokens
         self._decisions = decisions
+        self._snoozes = snoozes
 
     def alert(self, entry: Entry) -> alert_pb2.Alert:
         """Return the message of an alert."""
@@ -49,6 +51,8 @@ class AlertMessages:
             resume_token=self._tokens.resume(entry.point),
             form=signal.form,
             polarity=int(signal.polarity),  # type: ignore[arg-type]
+            dismiss_reason_class=decision.reason_class if decision is not None else 0,  # type: ignore[arg-type]
+            snoozed=self._snoozes.hold_back(alert),
         )
 
     def heartbeat(self, point: ResumePoint, now: int) -> alert_service_pb2.Heartbeat:
@@ -65,6 +69,17 @@ class AlertMessages:
             count=gap.end.offset - gap.start.offset,
             reason=gap.reason,
         )
+
+
+def snooze_message(snooze: Snooze) -> alert_pb2.Snooze:
+    """Return the message of a snooze."""
+    return alert_pb2.Snooze(
+        rep_id=snooze.rep,
+        kind=int(snooze.kind),  # type: ignore[arg-type]
+        session_id=snooze.session,
+        since_ms=snooze.since,
+        until_ms=snooze.until,
+    )
 
 
 def wanted(asked: alert_service_pb2.AlertFilter) -> Callable[[Alert], bool]:

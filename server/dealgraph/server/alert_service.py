@@ -1,25 +1,22 @@
 """Alerts over gRPC: streams that can be resumed without loss, lists, and what people decide."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
-from dealgraph.api.v1 import alert_pb2, alert_service_pb2, alert_service_pb2_grpc
-from dealgraph.server.alert_decisions import Decisions
+from dealgraph.api.v1 import alert_service_pb2, alert_service_pb2_grpc
+from dealgraph.server.alert_desk import AlertDesk
 from dealgraph.server.alert_hub import AlertHub, Beat, Entry, Gap
 from dealgraph.server.alert_list import AlertList, Listing
-from dealgraph.server.alert_messages import AlertMessages, wanted
-from dealgraph.server.commit_queue import CommitQueue
+from dealgraph.server.alert_messages import AlertMessages, snooze_message, wanted
 from dealgraph.server.credits import Credits
-from dealgraph.server.errors import check_tenant, invalid, not_found, too_old
+from dealgraph.server.errors import check_tenant, invalid, too_old
 from dealgraph.server.interceptor import seconds_left
-from dealgraph.server.metrics import Metrics
-from dealgraph.server.requests import as_of, page_size
+from dealgraph.server.requests import as_of, page_size, request_id
+from dealgraph.server.snoozes import Snoozes
 from dealgraph.server.tokens import ResumePoint, Tokens
-
-_MAX_BY: Final = 256
-_MAX_REASON: Final = 2000
+from dealgraph.stream.alerts import Alert
 
 Streamed = Entry | Gap | Beat
 
@@ -39,23 +36,22 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         tenant: str,
         hub: AlertHub,
         alerts: AlertList,
-        decisions: Decisions,
-        commits: CommitQueue,
+        desk: AlertDesk,
+        snoozes: Snoozes,
+        messages: AlertMessages,
         tokens: Tokens,
-        metrics: Metrics,
         clock: Callable[[], int],
         streams: AlertStreams,
     ) -> None:
         self._tenant = tenant
         self._hub = hub
         self._alerts = alerts
-        self._decisions = decisions
-        self._commits = commits
+        self._desk = desk
+        self._snoozes = snoozes
+        self._messages = messages
         self._tokens = tokens
-        self._metrics = metrics
         self._clock = clock
         self._streams = streams
-        self._messages = AlertMessages(tokens, decisions)
 
     async def StreamAlerts(  # noqa: N802 - the contract names it
         self, request: alert_service_pb2.StreamAlertsRequest, context: Any
@@ -105,44 +101,59 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
     ) -> alert_service_pb2.AcknowledgeAlertResponse:
         """Note that somebody takes care of an alert."""
         check_tenant(request.tenant, self._tenant)
-        alert = await self._decide(request.alert_id, request.by, "", dismissed=False)
-        return alert_service_pb2.AcknowledgeAlertResponse(alert=alert)
+        entry = await self._desk.acknowledge(request.alert_id, request.by)
+        return alert_service_pb2.AcknowledgeAlertResponse(alert=self._messages.alert(entry))
 
     async def DismissAlert(  # noqa: N802
         self, request: alert_service_pb2.DismissAlertRequest, context: Any
     ) -> alert_service_pb2.DismissAlertResponse:
         """Note that an alert is not useful, and why."""
         check_tenant(request.tenant, self._tenant)
-        if not request.reason.strip():
-            raise invalid("reason", "must say why the alert is not useful", "MISSING_FIELD")
-        if len(request.reason) > _MAX_REASON:
-            raise invalid("reason", f"may have at most {_MAX_REASON} characters")
-        alert = await self._decide(request.alert_id, request.by, request.reason, dismissed=True)
-        return alert_service_pb2.DismissAlertResponse(alert=alert)
-
-    async def _decide(
-        self, alert_id: str, by: str, reason: str, *, dismissed: bool
-    ) -> alert_pb2.Alert:
-        if len(by) > _MAX_BY:
-            raise invalid("by", f"may have at most {_MAX_BY} characters")
-        entry = await self._alerts.find(alert_id, self._streams.deadline_seconds)
-        if entry is None:
-            raise not_found("ALERT", alert_id)
-        decision = await self._commits.submit(
-            lambda: self._decisions.prepare(alert_id, by, reason, dismissed=dismissed)
+        entry = await self._desk.dismiss(
+            request.alert_id, request.by, request.reason, int(request.reason_class)
         )
-        if decision is not None:
-            self._decisions.adopt(decision)
-            self._metrics.suggestions.labels("dismissed" if dismissed else "acknowledged").inc()
-        return self._messages.alert(entry)
+        return alert_service_pb2.DismissAlertResponse(alert=self._messages.alert(entry))
+
+    async def SnoozeAlerts(  # noqa: N802
+        self, request: alert_service_pb2.SnoozeAlertsRequest, context: Any
+    ) -> alert_service_pb2.SnoozeAlertsResponse:
+        """Hold back alerts of a kind from a rep's streams, for a session or for a while."""
+        check_tenant(request.tenant, self._tenant)
+        request_id(request.request_id)
+        extent = request.WhichOneof("extent")
+        if extent is None or (extent == "session_id" and not request.session_id):
+            raise invalid("extent", "is missing: name a session or minutes", "MISSING_FIELD")
+        snooze = await self._desk.snooze(
+            request.rep_id,
+            int(request.kind),
+            request.session_id,
+            request.minutes,
+            request.by,
+            request.request_id,
+        )
+        return alert_service_pb2.SnoozeAlertsResponse(snooze=snooze_message(snooze))
+
+    async def GetAlertCounts(  # noqa: N802
+        self, request: alert_service_pb2.GetAlertCountsRequest, context: Any
+    ) -> alert_service_pb2.GetAlertCountsResponse:
+        """Count what people decided about alerts, by kind."""
+        check_tenant(request.tenant, self._tenant)
+        return alert_service_pb2.GetAlertCountsResponse(counts=self._desk.counts())
 
     async def _follow(
         self,
         request: alert_service_pb2.StreamAlertsRequest | alert_service_pb2.PullAlertsRequest,
     ) -> tuple[ResumePoint, AsyncIterator[Streamed]]:
-        test = wanted(request.filter)
+        test = self._shown(request.filter)
         start = await self._start(request.start)
         return start, self._hub.follow(start, test, self._streams.heartbeat_seconds)
+
+    def _shown(self, asked: alert_service_pb2.AlertFilter) -> Callable[[Alert], bool]:
+        """Return the test for a stream: one that names reps or sessions is a rep's own."""
+        test, held_back = wanted(asked), self._snoozes.hold_back
+        if asked.include_snoozed or not (asked.rep_ids or asked.session_ids):
+            return test
+        return lambda alert: test(alert) and not held_back(alert)
 
     async def _start(self, asked: alert_service_pb2.StreamStart) -> ResumePoint:
         if asked.WhichOneof("start") == "resume_token":

@@ -36,7 +36,7 @@ from dealgraph.stream.runner import Runner
 from dealgraph.stream.shard import Rules
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.suggestions import load_suggestions
-from dealgraph.stream.signals.thresholds import load_thresholds
+from dealgraph.stream.signals.thresholds import Team, load_thresholds
 from dealgraph.stream.sqlite_log import SqliteLog
 from dealgraph.stream.tagging.learnt_tagger import LearntTagger, shipped_models
 from dealgraph.stream.tagging.lexicon import load_lexicon, shipped_lexicons
@@ -113,7 +113,7 @@ class Embedded:
             return suggestions.text(kind, severity, language, state, form)
 
         flow, log, graph = settings.dataflow, self.log, self.graph
-        rules = Rules(detectors(load_thresholds()), suggestion)
+        rules = Rules(detectors(load_thresholds(teams=_teams(settings))), suggestion)
 
         def parts(alerts: RecordSink, meter: Meter) -> Parts:
             """Return what the dataflow is made of, at the position that the graph has now."""
@@ -265,3 +265,8 @@ def consent_policy(settings: Settings) -> ConsentPolicy:
             for channel, purposes in granted.items()
         }
     )
+
+
+def _teams(settings: Settings) -> dict[str, Team]:
+    stated = settings.hints.teams
+    return {name: Team(team.reps, team.thresholds) for name, team in stated.items()}

@@ -9,20 +9,18 @@ from dealgraph.api.v1 import (
     live_session_service_pb2,
     live_session_service_pb2_grpc,
 )
+from dealgraph.server.alert_desk import AlertDesk
 from dealgraph.server.alert_hub import AlertHub, Entry
-from dealgraph.server.alert_messages import AlertMessages
+from dealgraph.server.alert_messages import AlertMessages, snooze_message
 from dealgraph.server.commit_queue import CommitQueue
-from dealgraph.server.errors import check_tenant, invalid
-from dealgraph.server.metrics import LIVE
-from dealgraph.server.tokens import ResumePoint
+from dealgraph.server.errors import CallError, check_tenant, invalid
+from dealgraph.server.live_talk import Response, Talk
+from dealgraph.server.snoozes import Snoozes
 from dealgraph.stream import codec
 from dealgraph.stream.alerts import Alert
 from dealgraph.stream.ingest import Gate, Outcome, Receipt
 
-_PENDING: Final = 64
 _IDLE_SECONDS: Final = 3600.0
-
-Response = live_session_service_pb2.ConverseResponse
 
 
 class Flow(Protocol):
@@ -47,6 +45,8 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
         commits: CommitQueue,
         hub: AlertHub,
         messages: AlertMessages,
+        desk: AlertDesk,
+        snoozes: Snoozes,
         flow: Flow,
         log_end: Callable[[], int],
         hint_wait_seconds: float,
@@ -56,6 +56,8 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
         self._commits = commits
         self._hub = hub
         self._messages = messages
+        self._desk = desk
+        self._snoozes = snoozes
         self._flow = flow
         self._log_end = log_end
         self._hint_wait_seconds = hint_wait_seconds
@@ -71,7 +73,7 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
             raise invalid("start", "is missing: the first request opens the session")
         _check(first.start, self._tenant)
         await self._hub.catch_up()
-        talk = _Talk(first.start, self._hub.newest)
+        talk = Talk(first.start, self._hub.newest)
         tasks = [
             asyncio.create_task(talk.passing_errors(self._listen(talk, request_iterator))),
             asyncio.create_task(talk.passing_errors(self._hint(talk))),
@@ -96,16 +98,58 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
 
     async def _listen(
         self,
-        talk: "_Talk",
+        talk: Talk,
         requests: AsyncIterator[live_session_service_pb2.ConverseRequest],
     ) -> None:
         async for request in requests:
-            if request.WhichOneof("request") != "utterance":
-                raise invalid("utterance", "is missing: only the first request opens the session")
-            receipt = await self._store(talk.interaction(request.utterance))
-            await talk.out.put(Response(receipt=_receipt(request.utterance.id, receipt)))
+            await talk.out.put(await self._answer(talk, request))
         await self._digested()
         await talk.out.put(None)
+
+    async def _answer(
+        self, talk: Talk, request: live_session_service_pb2.ConverseRequest
+    ) -> Response:
+        match request.WhichOneof("request"):
+            case "utterance":
+                receipt = await self._store(talk.interaction(request.utterance))
+                return Response(receipt=_receipt(request.utterance.id, receipt))
+            case "snooze":
+                return Response(snoozed=await self._snooze(talk, request.snooze))
+            case "dismiss":
+                return Response(dismissed=await self._dismiss(talk, request.dismiss))
+            case _:
+                raise invalid("utterance", "is missing: only the first request opens the session")
+
+    async def _snooze(
+        self, talk: Talk, asked: live_session_service_pb2.SnoozeHints
+    ) -> live_session_service_pb2.SnoozeReceipt:
+        """Hold back hints; what is wrong with the request does not end the session."""
+        session = "" if asked.minutes else talk.session
+        request = f"{talk.session}/{asked.id}" if asked.id else ""
+        try:
+            snooze = await self._desk.snooze(
+                talk.rep, int(asked.kind), session, asked.minutes, talk.rep, request
+            )
+        except CallError as error:
+            return live_session_service_pb2.SnoozeReceipt(
+                id=asked.id, reason=error.reason, detail=error.message
+            )
+        return live_session_service_pb2.SnoozeReceipt(
+            id=asked.id, accepted=True, snooze=snooze_message(snooze)
+        )
+
+    async def _dismiss(
+        self, talk: Talk, asked: live_session_service_pb2.DismissHint
+    ) -> live_session_service_pb2.DismissReceipt:
+        """Dismiss a hint; what is wrong with the request does not end the session."""
+        reason_class = int(asked.reason_class)
+        try:
+            await self._desk.dismiss(asked.alert_id, talk.rep, asked.reason, reason_class)
+        except CallError as error:
+            return live_session_service_pb2.DismissReceipt(
+                alert_id=asked.alert_id, reason=error.reason, detail=error.message
+            )
+        return live_session_service_pb2.DismissReceipt(alert_id=asked.alert_id, accepted=True)
 
     async def _store(self, message: interaction_pb2.Interaction) -> Receipt:
         def write() -> Receipt:
@@ -123,61 +167,26 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
         except TimeoutError:
             return
 
-    async def _hint(self, talk: "_Talk") -> None:
-        async for item in self._hub.follow(talk.seen, talk.concerns, _IDLE_SECONDS):
+    async def _hint(self, talk: Talk) -> None:
+        async for item in self._hub.follow(talk.seen, self._for(talk), _IDLE_SECONDS):
             if isinstance(item, Entry):
                 await talk.out.put(Response(hint=self._messages.alert(item)))
                 talk.seen = item.point
 
-    async def _hints_after(self, talk: "_Talk") -> list[Entry]:
+    def _for(self, talk: Talk) -> Callable[[Alert], bool]:
+        """Return the test for hints of a session that its rep does not hold back."""
+        snoozes = self._snoozes
+        return lambda alert: talk.concerns(alert) and not snoozes.hold_back(alert, talk.session)
+
+    async def _hints_after(self, talk: Talk) -> list[Entry]:
         await self._hub.catch_up()
         found: list[Entry] = []
+        wanted = self._for(talk)
         cursor = talk.seen.offset
         while entries := await self._hub.after(cursor):
             cursor = entries[-1].offset
-            found += [entry for entry in entries if talk.concerns(entry.alert)]
+            found += [entry for entry in entries if wanted(entry.alert)]
         return found
-
-
-class _Talk:
-    """One live session: what it is about, what goes out, and the last hint that did."""
-
-    def __init__(self, start: live_session_service_pb2.SessionStart, seen: ResumePoint) -> None:
-        self._start = start
-        self.seen = seen
-        self.out: asyncio.Queue[Response | Exception | None] = asyncio.Queue(_PENDING)
-
-    def concerns(self, alert: Alert) -> bool:
-        """Tell whether an alert is a hint for this session."""
-        return alert.signal.session == self._start.session_id
-
-    def interaction(
-        self, utterance: live_session_service_pb2.Utterance
-    ) -> interaction_pb2.Interaction:
-        """Return an utterance as the interaction it is."""
-        start = self._start
-        return interaction_pb2.Interaction(
-            source=LIVE,
-            native_id=f"{start.session_id}/{utterance.id}" if utterance.id else "",
-            session_id=start.session_id,
-            opportunity_id=start.opportunity_id,
-            customer_id=start.customer_id,
-            rep_id=start.rep_id,
-            actor=utterance.speaker if utterance.HasField("speaker") else None,
-            channel=interaction_pb2.CHANNEL_VOICE,
-            kind=interaction_pb2.INTERACTION_KIND_UTTERANCE,
-            occurred_at_ms=utterance.occurred_at_ms,
-            duration_ms=utterance.duration_ms,
-            text=utterance.text,
-            language=utterance.language,
-        )
-
-    async def passing_errors(self, work: Any) -> None:
-        """Run one half of the stream; its error ends the whole."""
-        try:
-            await work
-        except Exception as error:
-            await self.out.put(error)
 
 
 def _check(start: live_session_service_pb2.SessionStart, tenant: str) -> None:

@@ -119,6 +119,12 @@ class Metrics:
         self.suggestions = self._counter(
             "dealgraph_suggestions_total", "Decisions of people on alerts", "state"
         )
+        self.dismissals = self._counter(
+            "dealgraph_alert_dismissals_total", "Alerts dismissed, by reason", "kind", "reason"
+        )
+        self.snoozes = self._counter(
+            "dealgraph_snoozes_total", "Kinds of alerts held back by reps", "kind", "extent"
+        )
 
     def ingested(self, source: str, outcome: str, count: int) -> None:
         """Count interactions at ingest: accepted, duplicate or rejected."""

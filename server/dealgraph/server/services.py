@@ -18,6 +18,7 @@ from dealgraph.api.v1 import (
     report_service_pb2_grpc,
 )
 from dealgraph.server.alert_decisions import Decisions
+from dealgraph.server.alert_desk import AlertDesk
 from dealgraph.server.alert_hub import AlertHub
 from dealgraph.server.alert_list import AlertList
 from dealgraph.server.alert_messages import AlertMessages
@@ -37,6 +38,7 @@ from dealgraph.server.proposals import ProposalBook
 from dealgraph.server.readers import Readers
 from dealgraph.server.report_service import ReportService
 from dealgraph.server.settings import Settings
+from dealgraph.server.snoozes import Snoozes
 from dealgraph.server.timelines import Timelines
 from dealgraph.server.tokens import Tokens, key_for
 from dealgraph.stream import codec
@@ -64,8 +66,8 @@ class Services:
         log, tenant = embedded.log, embedded.tenant
         key = key_for(embedded.directory, settings.secrets.token_key_file)
         tokens = Tokens(key, tenant, embedded.identity.log)
-        decisions = Decisions(log, clock)
-        messages = AlertMessages(tokens, decisions)
+        decisions, snoozes = Decisions(log, clock), Snoozes(log, clock)
+        messages = AlertMessages(tokens, decisions, snoozes)
         metrics.watch_graph(embedded.graph.counts)
         self._readers = Readers(stated.readers, stated.waiting_reads)
         self.commits = CommitQueue(
@@ -99,14 +101,16 @@ class Services:
             tokens,
             stated.deadline_seconds,
         )
+        alerts = AlertList(embedded.alerts, codec.alert_from_bytes, self._readers)
+        desk = AlertDesk(alerts, decisions, snoozes, self.commits, metrics, stated.deadline_seconds)
         self._alerts = AlertService(
             tenant,
             self.hub,
-            AlertList(embedded.alerts, codec.alert_from_bytes, self._readers),
-            decisions,
-            self.commits,
+            alerts,
+            desk,
+            snoozes,
+            messages,
             tokens,
-            metrics,
             clock,
             AlertStreams(settings.alerts.heartbeat_seconds, stated.deadline_seconds),
         )
@@ -144,6 +148,8 @@ class Services:
             self.commits,
             self.hub,
             messages,
+            desk,
+            snoozes,
             embedded.runner,
             lambda: log.end(Topic.INTERACTIONS),
             settings.alerts.hint_wait_seconds,

@@ -91,6 +91,24 @@ class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True):
     hint_wait_seconds: Seconds = 2.0
 
 
+class TeamSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Reps of a team, by id as alerts carry it or by what follows its first colon, and their thresholds.
+
+    `thresholds` holds by section the single values that differ for them.
+    """
+
+    reps: tuple[str, ...] = ()
+    thresholds: dict[str, dict[str, Any]] = {}
+
+
+class HintSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often a rep is told something during a talk, and teams whose thresholds differ, by name."""
+
+    cool_down_minutes: Annotated[float, Meta(ge=0)] = 5.0
+    per_session: Positive = 8
+    teams: dict[str, TeamSettings] = {}
+
+
 class DataflowSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The shape of the dataflow; changing `shards` is safe, state is read anew from the graph.
 
@@ -147,6 +165,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     consent: ConsentSettings = ConsentSettings()
     tagging: TaggingSettings = TaggingSettings()
     alerts: AlertSettings = AlertSettings()
+    hints: HintSettings = HintSettings()
     dataflow: DataflowSettings = DataflowSettings()
     channels: ChannelSettings = ChannelSettings()
     erasure: ErasureSettings = ErasureSettings()
@@ -225,7 +244,7 @@ def _lay_over(tree: dict[str, Any], variable: str, text: str) -> None:
     kind = _fields(struct).get(path[-1])
     if kind is None or _is_section(kind):
         raise _unknown(".".join(path), f"Environment variable {variable}: ")
-    tree[path[-1]] = _toml(variable, text) if get_origin(kind) is tuple else text
+    tree[path[-1]] = _toml(variable, text) if get_origin(kind) in (tuple, dict) else text
 
 
 def _toml(variable: str, text: str) -> Any:
@@ -233,5 +252,6 @@ def _toml(variable: str, text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
-            f'Environment variable {variable} must be a TOML list such as ["a", "b"]: {error}.'
+            f"Environment variable {variable} must be written as in TOML, "
+            f'["a", "b"] or {{name = "value"}}: {error}.'
         ) from error

@@ -23,6 +23,7 @@ class Topic(StrEnum):
     DEAD_LETTERS = "dead_letters"
     ALERTS = "alerts"
     ALERT_DECISIONS = "alert_decisions"
+    SNOOZES = "snoozes"
     REQUESTS = "requests"
     REGISTRY = "registry"
     OPTIONS = "options"

@@ -51,7 +51,9 @@ def redact(log: EventLog, eraser: Eraser, done: Counts, note: Callable[[Counts],
     )
     for topic in (Topic.OPTIONS, Topic.REQUESTS):
         counts = _through(log, topic, lambda record: _unless_named(eraser, record), counts, note)
-    return _through(log, Topic.ALERT_DECISIONS, lambda record: _plain(eraser, record), counts, note)
+    for topic in (Topic.ALERT_DECISIONS, Topic.SNOOZES):
+        counts = _through(log, topic, lambda record: _plain(eraser, record), counts, note)
+    return counts
 
 
 def _through(

@@ -24,25 +24,29 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64\x65\x61lgraph/api/v1/alert.proto\x12\x10\x64\x65\x61lgraph.api.v1\"\x90\x05\n\x05\x41lert\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tsignal_id\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.dealgraph.api.v1.SignalState\x12,\n\x08severity\x18\x05 \x01(\x0e\x32\x1a.dealgraph.api.v1.Severity\x12\x0c\n\x04rule\x18\x06 \x01(\t\x12\x14\n\x0crule_version\x18\x07 \x01(\t\x12\x16\n\x0eopportunity_id\x18\x08 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\t \x01(\t\x12\x12\n\nsession_id\x18\n \x01(\t\x12\x0e\n\x06rep_id\x18\x0b \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x0c \x01(\x03\x12\x16\n\x0erecorded_at_ms\x18\r \x01(\x03\x12\x14\n\x0c\x65vidence_ids\x18\x0e \x03(\t\x12\x13\n\x0b\x65xplanation\x18\x0f \x01(\t\x12\x12\n\nsuggestion\x18\x10 \x01(\t\x12\x11\n\tstatistic\x18\x11 \x01(\x01\x12\x11\n\tthreshold\x18\x12 \x01(\x01\x12\x10\n\x08\x62\x61seline\x18\x13 \x01(\x01\x12\x18\n\x10\x65xposure_minutes\x18\x14 \x01(\x01\x12\x11\n\twindow_ms\x18\x15 \x01(\x03\x12-\n\x06status\x18\x16 \x01(\x0e\x32\x1d.dealgraph.api.v1.AlertStatus\x12\x16\n\x0e\x64ismiss_reason\x18\x17 \x01(\t\x12\x14\n\x0cresume_token\x18\x18 \x01(\t\x12\x0c\n\x04\x66orm\x18\x19 \x01(\t\x12,\n\x08polarity\x18\x1a \x01(\x0e\x32\x1a.dealgraph.api.v1.Polarity*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*\x89\x04\n\nSignalKind\x12\x1b\n\x17SIGNAL_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bSIGNAL_KIND_COMPETITOR_RATE\x10\x01\x12!\n\x1dSIGNAL_KIND_PRICE_SENSITIVITY\x10\x02\x12+\n\'SIGNAL_KIND_DELIVERY_CONCERN_RECURRENCE\x10\x03\x12#\n\x1fSIGNAL_KIND_DELIVERY_COMMITMENT\x10\x04\x12#\n\x1fSIGNAL_KIND_TECH_QUESTION_SURGE\x10\x05\x12\"\n\x1eSIGNAL_KIND_LEGAL_WINDOW_SHIFT\x10\x06\x12)\n%SIGNAL_KIND_STAKEHOLDER_BREADTH_SHIFT\x10\x07\x12$\n SIGNAL_KIND_ECONOMIC_BUYER_SHIFT\x10\x08\x12(\n$SIGNAL_KIND_PRICE_EMOTION_DIVERGENCE\x10\t\x12!\n\x1dSIGNAL_KIND_RECIPROCITY_DRIFT\x10\n\x12#\n\x1fSIGNAL_KIND_UNANSWERED_QUESTION\x10\x0b\x12\x1c\n\x18SIGNAL_KIND_OVER_PROMISE\x10\x0c\x12\x1e\n\x1aSIGNAL_KIND_SENSITIVE_TERM\x10\r*\xae\x01\n\x0bSignalState\x12\x1c\n\x18SIGNAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNAL_STATE_RAISED\x10\x01\x12\x18\n\x14SIGNAL_STATE_UPDATED\x10\x02\x12\x18\n\x14SIGNAL_STATE_CLEARED\x10\x03\x12\x18\n\x14SIGNAL_STATE_REVISED\x10\x04\x12\x1a\n\x16SIGNAL_STATE_RETRACTED\x10\x05*D\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x12\n\x0eLEVEL_RECORDED\x10\x01\x12\x10\n\x0cLEVEL_PUSHED\x10\x02*h\n\x08Polarity\x12\x18\n\x14POLARITY_UNSPECIFIED\x10\x00\x12\x15\n\x11POLARITY_POSITIVE\x10\x01\x12\x15\n\x11POLARITY_NEGATIVE\x10\x02\x12\x14\n\x10POLARITY_NEUTRAL\x10\x03*}\n\x0b\x41lertStatus\x12\x1c\n\x18\x41LERT_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41LERT_STATUS_OPEN\x10\x01\x12\x1d\n\x19\x41LERT_STATUS_ACKNOWLEDGED\x10\x02\x12\x1a\n\x16\x41LERT_STATUS_DISMISSED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64\x65\x61lgraph/api/v1/alert.proto\x12\x10\x64\x65\x61lgraph.api.v1\"|\n\x06Snooze\x12\x0e\n\x06rep_id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x10\n\x08since_ms\x18\x04 \x01(\x03\x12\x10\n\x08until_ms\x18\x05 \x01(\x03\"\xe0\x05\n\x05\x41lert\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tsignal_id\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.dealgraph.api.v1.SignalState\x12,\n\x08severity\x18\x05 \x01(\x0e\x32\x1a.dealgraph.api.v1.Severity\x12\x0c\n\x04rule\x18\x06 \x01(\t\x12\x14\n\x0crule_version\x18\x07 \x01(\t\x12\x16\n\x0eopportunity_id\x18\x08 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\t \x01(\t\x12\x12\n\nsession_id\x18\n \x01(\t\x12\x0e\n\x06rep_id\x18\x0b \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x0c \x01(\x03\x12\x16\n\x0erecorded_at_ms\x18\r \x01(\x03\x12\x14\n\x0c\x65vidence_ids\x18\x0e \x03(\t\x12\x13\n\x0b\x65xplanation\x18\x0f \x01(\t\x12\x12\n\nsuggestion\x18\x10 \x01(\t\x12\x11\n\tstatistic\x18\x11 \x01(\x01\x12\x11\n\tthreshold\x18\x12 \x01(\x01\x12\x10\n\x08\x62\x61seline\x18\x13 \x01(\x01\x12\x18\n\x10\x65xposure_minutes\x18\x14 \x01(\x01\x12\x11\n\twindow_ms\x18\x15 \x01(\x03\x12-\n\x06status\x18\x16 \x01(\x0e\x32\x1d.dealgraph.api.v1.AlertStatus\x12\x16\n\x0e\x64ismiss_reason\x18\x17 \x01(\t\x12\x14\n\x0cresume_token\x18\x18 \x01(\t\x12\x0c\n\x04\x66orm\x18\x19 \x01(\t\x12,\n\x08polarity\x18\x1a \x01(\x0e\x32\x1a.dealgraph.api.v1.Polarity\x12=\n\x14\x64ismiss_reason_class\x18\x1b \x01(\x0e\x32\x1f.dealgraph.api.v1.DismissReason\x12\x0f\n\x07snoozed\x18\x1c \x01(\x08*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*\x89\x04\n\nSignalKind\x12\x1b\n\x17SIGNAL_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bSIGNAL_KIND_COMPETITOR_RATE\x10\x01\x12!\n\x1dSIGNAL_KIND_PRICE_SENSITIVITY\x10\x02\x12+\n\'SIGNAL_KIND_DELIVERY_CONCERN_RECURRENCE\x10\x03\x12#\n\x1fSIGNAL_KIND_DELIVERY_COMMITMENT\x10\x04\x12#\n\x1fSIGNAL_KIND_TECH_QUESTION_SURGE\x10\x05\x12\"\n\x1eSIGNAL_KIND_LEGAL_WINDOW_SHIFT\x10\x06\x12)\n%SIGNAL_KIND_STAKEHOLDER_BREADTH_SHIFT\x10\x07\x12$\n SIGNAL_KIND_ECONOMIC_BUYER_SHIFT\x10\x08\x12(\n$SIGNAL_KIND_PRICE_EMOTION_DIVERGENCE\x10\t\x12!\n\x1dSIGNAL_KIND_RECIPROCITY_DRIFT\x10\n\x12#\n\x1fSIGNAL_KIND_UNANSWERED_QUESTION\x10\x0b\x12\x1c\n\x18SIGNAL_KIND_OVER_PROMISE\x10\x0c\x12\x1e\n\x1aSIGNAL_KIND_SENSITIVE_TERM\x10\r*\xae\x01\n\x0bSignalState\x12\x1c\n\x18SIGNAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNAL_STATE_RAISED\x10\x01\x12\x18\n\x14SIGNAL_STATE_UPDATED\x10\x02\x12\x18\n\x14SIGNAL_STATE_CLEARED\x10\x03\x12\x18\n\x14SIGNAL_STATE_REVISED\x10\x04\x12\x1a\n\x16SIGNAL_STATE_RETRACTED\x10\x05*D\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x12\n\x0eLEVEL_RECORDED\x10\x01\x12\x10\n\x0cLEVEL_PUSHED\x10\x02*h\n\x08Polarity\x12\x18\n\x14POLARITY_UNSPECIFIED\x10\x00\x12\x15\n\x11POLARITY_POSITIVE\x10\x01\x12\x15\n\x11POLARITY_NEGATIVE\x10\x02\x12\x14\n\x10POLARITY_NEUTRAL\x10\x03*}\n\x0b\x41lertStatus\x12\x1c\n\x18\x41LERT_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41LERT_STATUS_OPEN\x10\x01\x12\x1d\n\x19\x41LERT_STATUS_ACKNOWLEDGED\x10\x02\x12\x1a\n\x16\x41LERT_STATUS_DISMISSED\x10\x03*\xbb\x01\n\rDismissReason\x12\x1e\n\x1a\x44ISMISS_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44ISMISS_REASON_WRONG\x10\x01\x12\x18\n\x14\x44ISMISS_REASON_KNOWN\x10\x02\x12\x1d\n\x19\x44ISMISS_REASON_IRRELEVANT\x10\x03\x12\x1d\n\x19\x44ISMISS_REASON_BAD_MOMENT\x10\x04\x12\x18\n\x14\x44ISMISS_REASON_OTHER\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dealgraph.api.v1.alert_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEVERITY']._serialized_start=709
-  _globals['_SEVERITY']._serialized_end=809
-  _globals['_SIGNALKIND']._serialized_start=812
-  _globals['_SIGNALKIND']._serialized_end=1333
-  _globals['_SIGNALSTATE']._serialized_start=1336
-  _globals['_SIGNALSTATE']._serialized_end=1510
-  _globals['_LEVEL']._serialized_start=1512
-  _globals['_LEVEL']._serialized_end=1580
-  _globals['_POLARITY']._serialized_start=1582
-  _globals['_POLARITY']._serialized_end=1686
-  _globals['_ALERTSTATUS']._serialized_start=1688
-  _globals['_ALERTSTATUS']._serialized_end=1813
-  _globals['_ALERT']._serialized_start=51
-  _globals['_ALERT']._serialized_end=707
+  _globals['_SEVERITY']._serialized_start=915
+  _globals['_SEVERITY']._serialized_end=1015
+  _globals['_SIGNALKIND']._serialized_start=1018
+  _globals['_SIGNALKIND']._serialized_end=1539
+  _globals['_SIGNALSTATE']._serialized_start=1542
+  _globals['_SIGNALSTATE']._serialized_end=1716
+  _globals['_LEVEL']._serialized_start=1718
+  _globals['_LEVEL']._serialized_end=1786
+  _globals['_POLARITY']._serialized_start=1788
+  _globals['_POLARITY']._serialized_end=1892
+  _globals['_ALERTSTATUS']._serialized_start=1894
+  _globals['_ALERTSTATUS']._serialized_end=2019
+  _globals['_DISMISSREASON']._serialized_start=2022
+  _globals['_DISMISSREASON']._serialized_end=2209
+  _globals['_SNOOZE']._serialized_start=50
+  _globals['_SNOOZE']._serialized_end=174
+  _globals['_ALERT']._serialized_start=177
+  _globals['_ALERT']._serialized_end=913
 # @@protoc_insertion_point(module_scope)

@@ -231,6 +231,82 @@ ALERT_STATUS_DISMISSED: AlertStatus.ValueType  # 3
 """Somebody judged it not useful."""
 Global___AlertStatus: _TypeAlias = AlertStatus  # noqa: Y015
 
+class _DismissReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DismissReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DismissReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISMISS_REASON_UNSPECIFIED: _DismissReason.ValueType  # 0
+    """Not stated."""
+    DISMISS_REASON_WRONG: _DismissReason.ValueType  # 1
+    """It is not so."""
+    DISMISS_REASON_KNOWN: _DismissReason.ValueType  # 2
+    """It is so, and was known."""
+    DISMISS_REASON_IRRELEVANT: _DismissReason.ValueType  # 3
+    """It is so, and does not matter here."""
+    DISMISS_REASON_BAD_MOMENT: _DismissReason.ValueType  # 4
+    """It came too late or at a bad moment."""
+    DISMISS_REASON_OTHER: _DismissReason.ValueType  # 5
+    """Something else; the text says what."""
+
+class DismissReason(_DismissReason, metaclass=_DismissReasonEnumTypeWrapper):
+    """Why an alert was not useful, in one word that can be counted."""
+
+DISMISS_REASON_UNSPECIFIED: DismissReason.ValueType  # 0
+"""Not stated."""
+DISMISS_REASON_WRONG: DismissReason.ValueType  # 1
+"""It is not so."""
+DISMISS_REASON_KNOWN: DismissReason.ValueType  # 2
+"""It is so, and was known."""
+DISMISS_REASON_IRRELEVANT: DismissReason.ValueType  # 3
+"""It is so, and does not matter here."""
+DISMISS_REASON_BAD_MOMENT: DismissReason.ValueType  # 4
+"""It came too late or at a bad moment."""
+DISMISS_REASON_OTHER: DismissReason.ValueType  # 5
+"""Something else; the text says what."""
+Global___DismissReason: _TypeAlias = DismissReason  # noqa: Y015
+
+@_typing.final
+class Snooze(_message.Message):
+    """Alerts of one kind are held back from a rep's own streams, but for CRITICAL ones and for what takes an alert
+    back. They are recorded and listed all the same.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    rep_id: _builtins.str
+    """Rep whose alerts are held back, as alerts carry the id or what follows its first colon."""
+    kind: Global___SignalKind.ValueType
+    """Kind that is held back."""
+    session_id: _builtins.str
+    """Session for which it is held back; empty: all of the rep's."""
+    since_ms: _builtins.int
+    """From when on, in milliseconds since 1970 UTC: alerts that became known since then are held back."""
+    until_ms: _builtins.int
+    """Until when, in milliseconds since 1970 UTC; 0 means for the rest of the session."""
+    def __init__(
+        self,
+        *,
+        rep_id: _builtins.str = ...,
+        kind: Global___SignalKind.ValueType = ...,
+        session_id: _builtins.str = ...,
+        since_ms: _builtins.int = ...,
+        until_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "rep_id", b"rep_id", "session_id", b"session_id", "since_ms", b"since_ms", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Snooze: _TypeAlias = Snooze  # noqa: Y015
+
 @_typing.final
 class Alert(_message.Message):
     """A message to the people who can still act."""
@@ -263,6 +339,8 @@ class Alert(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     FORM_FIELD_NUMBER: _builtins.int
     POLARITY_FIELD_NUMBER: _builtins.int
+    DISMISS_REASON_CLASS_FIELD_NUMBER: _builtins.int
+    SNOOZED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the alert; delivering it twice does not change it."""
     signal_id: _builtins.str
@@ -313,6 +391,10 @@ class Alert(_message.Message):
     """What of its kind it says, for example "OVERDUE"; empty where a kind says one thing only."""
     polarity: Global___Polarity.ValueType
     """What it means for the deal."""
+    dismiss_reason_class: Global___DismissReason.ValueType
+    """Why it was dismissed, as counted."""
+    snoozed: _builtins.bool
+    """Whether a snooze of its rep holds it back."""
     @_builtins.property
     def evidence_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the actions it rests on, at most ten."""
@@ -346,10 +428,12 @@ class Alert(_message.Message):
         resume_token: _builtins.str = ...,
         form: _builtins.str = ...,
         polarity: Global___Polarity.ValueType = ...,
+        dismiss_reason_class: Global___DismissReason.ValueType = ...,
+        snoozed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "customer_id", b"customer_id", "dismiss_reason", b"dismiss_reason", "evidence_ids", b"evidence_ids", "explanation", b"explanation", "exposure_minutes", b"exposure_minutes", "form", b"form", "id", b"id", "kind", b"kind", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "polarity", b"polarity", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "resume_token", b"resume_token", "rule", b"rule", "rule_version", b"rule_version", "session_id", b"session_id", "severity", b"severity", "signal_id", b"signal_id", "state", b"state", "statistic", b"statistic", "status", b"status", "suggestion", b"suggestion", "threshold", b"threshold", "window_ms", b"window_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "customer_id", b"customer_id", "dismiss_reason", b"dismiss_reason", "dismiss_reason_class", b"dismiss_reason_class", "evidence_ids", b"evidence_ids", "explanation", b"explanation", "exposure_minutes", b"exposure_minutes", "form", b"form", "id", b"id", "kind", b"kind", "occurred_at_ms", b"occurred_at_ms", "opportunity_id", b"opportunity_id", "polarity", b"polarity", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "resume_token", b"resume_token", "rule", b"rule", "rule_version", b"rule_version", "session_id", b"session_id", "severity", b"severity", "signal_id", b"signal_id", "snoozed", b"snoozed", "state", b"state", "statistic", b"statistic", "status", b"status", "suggestion", b"suggestion", "threshold", b"threshold", "window_ms", b"window_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,43 +25,55 @@ _sym_db = _symbol_database.Default()
 from dealgraph.api.v1 import alert_pb2 as dealgraph_dot_api_dot_v1_dot_alert__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dealgraph/api/v1/alert_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a\x1c\x64\x65\x61lgraph/api/v1/alert.proto\"\xc1\x01\n\x0b\x41lertFilter\x12\x17\n\x0fopportunity_ids\x18\x01 \x03(\t\x12\x0f\n\x07rep_ids\x18\x02 \x03(\t\x12\x14\n\x0c\x63ustomer_ids\x18\x03 \x03(\t\x12+\n\x05kinds\x18\x04 \x03(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12\x30\n\x0cmin_severity\x18\x05 \x01(\x0e\x32\x1a.dealgraph.api.v1.Severity\x12\x13\n\x0bsession_ids\x18\x06 \x03(\t\"_\n\x0bStreamStart\x12/\n\x06preset\x18\x01 \x01(\x0e\x32\x1d.dealgraph.api.v1.StartPresetH\x00\x12\x16\n\x0cresume_token\x18\x02 \x01(\tH\x00\x42\x07\n\x05start\"9\n\tHeartbeat\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x16\n\x0eserver_time_ms\x18\x02 \x01(\x03\"J\n\x03Gap\x12\x12\n\nfrom_token\x18\x01 \x01(\t\x12\x10\n\x08to_token\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x82\x01\n\x13StreamAlertsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1d.dealgraph.api.v1.AlertFilter\x12,\n\x05start\x18\x03 \x01(\x0b\x32\x1d.dealgraph.api.v1.StreamStart\"\xa0\x01\n\x14StreamAlertsResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.AlertH\x00\x12\x30\n\theartbeat\x18\x02 \x01(\x0b\x32\x1b.dealgraph.api.v1.HeartbeatH\x00\x12$\n\x03gap\x18\x03 \x01(\x0b\x32\x15.dealgraph.api.v1.GapH\x00\x42\x06\n\x04item\"\x91\x01\n\x11PullAlertsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1d.dealgraph.api.v1.AlertFilter\x12,\n\x05start\x18\x03 \x01(\x0b\x32\x1d.dealgraph.api.v1.StreamStart\x12\x0f\n\x07\x63redits\x18\x04 \x01(\x05\"\xb4\x01\n\x12PullAlertsResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.AlertH\x00\x12\x30\n\theartbeat\x18\x02 \x01(\x0b\x32\x1b.dealgraph.api.v1.HeartbeatH\x00\x12$\n\x03gap\x18\x03 \x01(\x0b\x32\x15.dealgraph.api.v1.GapH\x00\x12\x14\n\x0c\x63redits_left\x18\x04 \x01(\x05\x42\x06\n\x04item\"\x8b\x01\n\x11ListAlertsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1d.dealgraph.api.v1.AlertFilter\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x10\n\x08\x61s_of_ms\x18\x05 \x01(\x03\"V\n\x12ListAlertsResponse\x12\'\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x17.dealgraph.api.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x17\x41\x63knowledgeAlertRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x61lert_id\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\"B\n\x18\x41\x63knowledgeAlertResponse\x12&\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.Alert\"S\n\x13\x44ismissAlertRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x61lert_id\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\">\n\x14\x44ismissAlertResponse\x12&\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.Alert*_\n\x0bStartPreset\x12\x1c\n\x18START_PRESET_UNSPECIFIED\x10\x00\x12\x17\n\x13START_PRESET_LATEST\x10\x01\x12\x19\n\x15START_PRESET_EARLIEST\x10\x02\x32\xef\x03\n\x0c\x41lertService\x12_\n\x0cStreamAlerts\x12%.dealgraph.api.v1.StreamAlertsRequest\x1a&.dealgraph.api.v1.StreamAlertsResponse0\x01\x12[\n\nPullAlerts\x12#.dealgraph.api.v1.PullAlertsRequest\x1a$.dealgraph.api.v1.PullAlertsResponse(\x01\x30\x01\x12W\n\nListAlerts\x12#.dealgraph.api.v1.ListAlertsRequest\x1a$.dealgraph.api.v1.ListAlertsResponse\x12i\n\x10\x41\x63knowledgeAlert\x12).dealgraph.api.v1.AcknowledgeAlertRequest\x1a*.dealgraph.api.v1.AcknowledgeAlertResponse\x12]\n\x0c\x44ismissAlert\x12%.dealgraph.api.v1.DismissAlertRequest\x1a&.dealgraph.api.v1.DismissAlertResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dealgraph/api/v1/alert_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a\x1c\x64\x65\x61lgraph/api/v1/alert.proto\"\xda\x01\n\x0b\x41lertFilter\x12\x17\n\x0fopportunity_ids\x18\x01 \x03(\t\x12\x0f\n\x07rep_ids\x18\x02 \x03(\t\x12\x14\n\x0c\x63ustomer_ids\x18\x03 \x03(\t\x12+\n\x05kinds\x18\x04 \x03(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12\x30\n\x0cmin_severity\x18\x05 \x01(\x0e\x32\x1a.dealgraph.api.v1.Severity\x12\x13\n\x0bsession_ids\x18\x06 \x03(\t\x12\x17\n\x0finclude_snoozed\x18\x07 \x01(\x08\"_\n\x0bStreamStart\x12/\n\x06preset\x18\x01 \x01(\x0e\x32\x1d.dealgraph.api.v1.StartPresetH\x00\x12\x16\n\x0cresume_token\x18\x02 \x01(\tH\x00\x42\x07\n\x05start\"9\n\tHeartbeat\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x16\n\x0eserver_time_ms\x18\x02 \x01(\x03\"J\n\x03Gap\x12\x12\n\nfrom_token\x18\x01 \x01(\t\x12\x10\n\x08to_token\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x82\x01\n\x13StreamAlertsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1d.dealgraph.api.v1.AlertFilter\x12,\n\x05start\x18\x03 \x01(\x0b\x32\x1d.dealgraph.api.v1.StreamStart\"\xa0\x01\n\x14StreamAlertsResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.AlertH\x00\x12\x30\n\theartbeat\x18\x02 \x01(\x0b\x32\x1b.dealgraph.api.v1.HeartbeatH\x00\x12$\n\x03gap\x18\x03 \x01(\x0b\x32\x15.dealgraph.api.v1.GapH\x00\x42\x06\n\x04item\"\x91\x01\n\x11PullAlertsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1d.dealgraph.api.v1.AlertFilter\x12,\n\x05start\x18\x03 \x01(\x0b\x32\x1d.dealgraph.api.v1.StreamStart\x12\x0f\n\x07\x63redits\x18\x04 \x01(\x05\"\xb4\x01\n\x12PullAlertsResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.AlertH\x00\x12\x30\n\theartbeat\x18\x02 \x01(\x0b\x32\x1b.dealgraph.api.v1.HeartbeatH\x00\x12$\n\x03gap\x18\x03 \x01(\x0b\x32\x15.dealgraph.api.v1.GapH\x00\x12\x14\n\x0c\x63redits_left\x18\x04 \x01(\x05\x42\x06\n\x04item\"\x8b\x01\n\x11ListAlertsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1d.dealgraph.api.v1.AlertFilter\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x10\n\x08\x61s_of_ms\x18\x05 \x01(\x03\"V\n\x12ListAlertsResponse\x12\'\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x17.dealgraph.api.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x17\x41\x63knowledgeAlertRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x61lert_id\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\"B\n\x18\x41\x63knowledgeAlertResponse\x12&\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.Alert\"\x8a\x01\n\x13\x44ismissAlertRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x61lert_id\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x35\n\x0creason_class\x18\x05 \x01(\x0e\x32\x1f.dealgraph.api.v1.DismissReason\">\n\x14\x44ismissAlertResponse\x12&\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x17.dealgraph.api.v1.Alert\"\xb4\x01\n\x13SnoozeAlertsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06rep_id\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12\x14\n\nsession_id\x18\x04 \x01(\tH\x00\x12\x11\n\x07minutes\x18\x05 \x01(\x05H\x00\x12\n\n\x02\x62y\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\tB\x08\n\x06\x65xtent\"@\n\x14SnoozeAlertsResponse\x12(\n\x06snooze\x18\x01 \x01(\x0b\x32\x18.dealgraph.api.v1.Snooze\"\'\n\x15GetAlertCountsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"T\n\x0c\x44ismissCount\x12\x35\n\x0creason_class\x18\x01 \x01(\x0e\x32\x1f.dealgraph.api.v1.DismissReason\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xcc\x01\n\x0b\x41lertCounts\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12\x14\n\x0c\x61\x63knowledged\x18\x02 \x01(\x03\x12\x11\n\tdismissed\x18\x03 \x01(\x03\x12\x35\n\rdismissed_for\x18\x04 \x03(\x0b\x32\x1e.dealgraph.api.v1.DismissCount\x12\x18\n\x10snoozed_sessions\x18\x05 \x01(\x03\x12\x17\n\x0fsnoozed_minutes\x18\x06 \x01(\x03\"G\n\x16GetAlertCountsResponse\x12-\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x1d.dealgraph.api.v1.AlertCounts*_\n\x0bStartPreset\x12\x1c\n\x18START_PRESET_UNSPECIFIED\x10\x00\x12\x17\n\x13START_PRESET_LATEST\x10\x01\x12\x19\n\x15START_PRESET_EARLIEST\x10\x02\x32\xb3\x05\n\x0c\x41lertService\x12_\n\x0cStreamAlerts\x12%.dealgraph.api.v1.StreamAlertsRequest\x1a&.dealgraph.api.v1.StreamAlertsResponse0\x01\x12[\n\nPullAlerts\x12#.dealgraph.api.v1.PullAlertsRequest\x1a$.dealgraph.api.v1.PullAlertsResponse(\x01\x30\x01\x12W\n\nListAlerts\x12#.dealgraph.api.v1.ListAlertsRequest\x1a$.dealgraph.api.v1.ListAlertsResponse\x12i\n\x10\x41\x63knowledgeAlert\x12).dealgraph.api.v1.AcknowledgeAlertRequest\x1a*.dealgraph.api.v1.AcknowledgeAlertResponse\x12]\n\x0c\x44ismissAlert\x12%.dealgraph.api.v1.DismissAlertRequest\x1a&.dealgraph.api.v1.DismissAlertResponse\x12]\n\x0cSnoozeAlerts\x12%.dealgraph.api.v1.SnoozeAlertsRequest\x1a&.dealgraph.api.v1.SnoozeAlertsResponse\x12\x63\n\x0eGetAlertCounts\x12\'.dealgraph.api.v1.GetAlertCountsRequest\x1a(.dealgraph.api.v1.GetAlertCountsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dealgraph.api.v1.alert_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STARTPRESET']._serialized_start=1663
-  _globals['_STARTPRESET']._serialized_end=1758
+  _globals['_STARTPRESET']._serialized_start=2400
+  _globals['_STARTPRESET']._serialized_end=2495
   _globals['_ALERTFILTER']._serialized_start=89
-  _globals['_ALERTFILTER']._serialized_end=282
-  _globals['_STREAMSTART']._serialized_start=284
-  _globals['_STREAMSTART']._serialized_end=379
-  _globals['_HEARTBEAT']._serialized_start=381
-  _globals['_HEARTBEAT']._serialized_end=438
-  _globals['_GAP']._serialized_start=440
-  _globals['_GAP']._serialized_end=514
-  _globals['_STREAMALERTSREQUEST']._serialized_start=517
-  _globals['_STREAMALERTSREQUEST']._serialized_end=647
-  _globals['_STREAMALERTSRESPONSE']._serialized_start=650
-  _globals['_STREAMALERTSRESPONSE']._serialized_end=810
-  _globals['_PULLALERTSREQUEST']._serialized_start=813
-  _globals['_PULLALERTSREQUEST']._serialized_end=958
-  _globals['_PULLALERTSRESPONSE']._serialized_start=961
-  _globals['_PULLALERTSRESPONSE']._serialized_end=1141
-  _globals['_LISTALERTSREQUEST']._serialized_start=1144
-  _globals['_LISTALERTSREQUEST']._serialized_end=1283
-  _globals['_LISTALERTSRESPONSE']._serialized_start=1285
-  _globals['_LISTALERTSRESPONSE']._serialized_end=1371
-  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_start=1373
-  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_end=1444
-  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_start=1446
-  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_end=1512
-  _globals['_DISMISSALERTREQUEST']._serialized_start=1514
-  _globals['_DISMISSALERTREQUEST']._serialized_end=1597
-  _globals['_DISMISSALERTRESPONSE']._serialized_start=1599
-  _globals['_DISMISSALERTRESPONSE']._serialized_end=1661
-  _globals['_ALERTSERVICE']._serialized_start=1761
-  _globals['_ALERTSERVICE']._serialized_end=2256
+  _globals['_ALERTFILTER']._serialized_end=307
+  _globals['_STREAMSTART']._serialized_start=309
+  _globals['_STREAMSTART']._serialized_end=404
+  _globals['_HEARTBEAT']._serialized_start=406
+  _globals['_HEARTBEAT']._serialized_end=463
+  _globals['_GAP']._serialized_start=465
+  _globals['_GAP']._serialized_end=539
+  _globals['_STREAMALERTSREQUEST']._serialized_start=542
+  _globals['_STREAMALERTSREQUEST']._serialized_end=672
+  _globals['_STREAMALERTSRESPONSE']._serialized_start=675
+  _globals['_STREAMALERTSRESPONSE']._serialized_end=835
+  _globals['_PULLALERTSREQUEST']._serialized_start=838
+  _globals['_PULLALERTSREQUEST']._serialized_end=983
+  _globals['_PULLALERTSRESPONSE']._serialized_start=986
+  _globals['_PULLALERTSRESPONSE']._serialized_end=1166
+  _globals['_LISTALERTSREQUEST']._serialized_start=1169
+  _globals['_LISTALERTSREQUEST']._serialized_end=1308
+  _globals['_LISTALERTSRESPONSE']._serialized_start=1310
+  _globals['_LISTALERTSRESPONSE']._serialized_end=1396
+  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_start=1398
+  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_end=1469
+  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_start=1471
+  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_end=1537
+  _globals['_DISMISSALERTREQUEST']._serialized_start=1540
+  _globals['_DISMISSALERTREQUEST']._serialized_end=1678
+  _globals['_DISMISSALERTRESPONSE']._serialized_start=1680
+  _globals['_DISMISSALERTRESPONSE']._serialized_end=1742
+  _globals['_SNOOZEALERTSREQUEST']._serialized_start=1745
+  _globals['_SNOOZEALERTSREQUEST']._serialized_end=1925
+  _globals['_SNOOZEALERTSRESPONSE']._serialized_start=1927
+  _globals['_SNOOZEALERTSRESPONSE']._serialized_end=1991
+  _globals['_GETALERTCOUNTSREQUEST']._serialized_start=1993
+  _globals['_GETALERTCOUNTSREQUEST']._serialized_end=2032
+  _globals['_DISMISSCOUNT']._serialized_start=2034
+  _globals['_DISMISSCOUNT']._serialized_end=2118
+  _globals['_ALERTCOUNTS']._serialized_start=2121
+  _globals['_ALERTCOUNTS']._serialized_end=2325
+  _globals['_GETALERTCOUNTSRESPONSE']._serialized_start=2327
+  _globals['_GETALERTCOUNTSRESPONSE']._serialized_end=2398
+  _globals['_ALERTSERVICE']._serialized_start=2498
+  _globals['_ALERTSERVICE']._serialized_end=3189
 # @@protoc_insertion_point(module_scope)

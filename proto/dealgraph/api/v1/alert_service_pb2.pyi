@@ -56,8 +56,13 @@ class AlertFilter(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     MIN_SEVERITY_FIELD_NUMBER: _builtins.int
     SESSION_IDS_FIELD_NUMBER: _builtins.int
+    INCLUDE_SNOOZED_FIELD_NUMBER: _builtins.int
     min_severity: _alert_pb2.Severity.ValueType
     """This severity or above."""
+    include_snoozed: _builtins.bool
+    """Also alerts that a snooze holds back: a stream that names reps or sessions leaves them out otherwise. Other
+    streams and lists have them anyway, marked.
+    """
     @_builtins.property
     def opportunity_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Opportunities."""
@@ -87,10 +92,11 @@ class AlertFilter(_message.Message):
         kinds: _abc.Iterable[_alert_pb2.SignalKind.ValueType] | None = ...,
         min_severity: _alert_pb2.Severity.ValueType = ...,
         session_ids: _abc.Iterable[_builtins.str] | None = ...,
+        include_snoozed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "kinds", b"kinds", "min_severity", b"min_severity", "opportunity_ids", b"opportunity_ids", "rep_ids", b"rep_ids", "session_ids", b"session_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "include_snoozed", b"include_snoozed", "kinds", b"kinds", "min_severity", b"min_severity", "opportunity_ids", b"opportunity_ids", "rep_ids", b"rep_ids", "session_ids", b"session_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -468,6 +474,7 @@ class DismissAlertRequest(_message.Message):
     ALERT_ID_FIELD_NUMBER: _builtins.int
     BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    REASON_CLASS_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant; empty means the server's own."""
     alert_id: _builtins.str
@@ -475,7 +482,9 @@ class DismissAlertRequest(_message.Message):
     by: _builtins.str
     """Who judges so."""
     reason: _builtins.str
-    """Why it is not useful; must not be empty."""
+    """Why it is not useful, in words; may be empty only when reason_class says it."""
+    reason_class: _alert_pb2.DismissReason.ValueType
+    """Why it is not useful, as counted; not stated counts as OTHER."""
     def __init__(
         self,
         *,
@@ -483,10 +492,11 @@ class DismissAlertRequest(_message.Message):
         alert_id: _builtins.str = ...,
         by: _builtins.str = ...,
         reason: _builtins.str = ...,
+        reason_class: _alert_pb2.DismissReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_id", b"alert_id", "by", b"by", "reason", b"reason", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_id", b"alert_id", "by", b"by", "reason", b"reason", "reason_class", b"reason_class", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -515,3 +525,191 @@ class DismissAlertResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DismissAlertResponse: _TypeAlias = DismissAlertResponse  # noqa: Y015
+
+@_typing.final
+class SnoozeAlertsRequest(_message.Message):
+    """Request of SnoozeAlerts. The same request again changes nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    REP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant; empty means the server's own."""
+    rep_id: _builtins.str
+    """Rep whose alerts are held back: the id as alerts carry it, or what follows its first colon."""
+    kind: _alert_pb2.SignalKind.ValueType
+    """Kind that is held back."""
+    session_id: _builtins.str
+    """The rest of this session."""
+    minutes: _builtins.int
+    """So many minutes from now, at most 10080 (a week); 0 ends a snooze that was given in minutes."""
+    by: _builtins.str
+    """Who asks."""
+    request_id: _builtins.str
+    """UUID of the request; with it a repetition does not make a snooze of minutes longer."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        rep_id: _builtins.str = ...,
+        kind: _alert_pb2.SignalKind.ValueType = ...,
+        session_id: _builtins.str = ...,
+        minutes: _builtins.int = ...,
+        by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["extent", b"extent", "minutes", b"minutes", "session_id", b"session_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "extent", b"extent", "kind", b"kind", "minutes", b"minutes", "rep_id", b"rep_id", "request_id", b"request_id", "session_id", b"session_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_extent: _TypeAlias = _typing.Literal["session_id", "minutes"]  # noqa: Y015
+    _WhichOneofArgType_extent: _TypeAlias = _typing.Literal["extent", b"extent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_extent) -> _WhichOneofReturnType_extent | None: ...
+
+Global___SnoozeAlertsRequest: _TypeAlias = SnoozeAlertsRequest  # noqa: Y015
+
+@_typing.final
+class SnoozeAlertsResponse(_message.Message):
+    """What holds now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNOOZE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def snooze(self) -> _alert_pb2.Snooze:
+        """The snooze."""
+
+    def __init__(
+        self,
+        *,
+        snooze: _alert_pb2.Snooze | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["snooze", b"snooze"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["snooze", b"snooze"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnoozeAlertsResponse: _TypeAlias = SnoozeAlertsResponse  # noqa: Y015
+
+@_typing.final
+class GetAlertCountsRequest(_message.Message):
+    """Request of GetAlertCounts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant; empty means the server's own."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAlertCountsRequest: _TypeAlias = GetAlertCountsRequest  # noqa: Y015
+
+@_typing.final
+class DismissCount(_message.Message):
+    """How often alerts were dismissed for one reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_CLASS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    reason_class: _alert_pb2.DismissReason.ValueType
+    """The reason."""
+    count: _builtins.int
+    """Number of alerts whose last decision it is."""
+    def __init__(
+        self,
+        *,
+        reason_class: _alert_pb2.DismissReason.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "reason_class", b"reason_class"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DismissCount: _TypeAlias = DismissCount  # noqa: Y015
+
+@_typing.final
+class AlertCounts(_message.Message):
+    """What people decided about alerts of one kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    DISMISSED_FIELD_NUMBER: _builtins.int
+    DISMISSED_FOR_FIELD_NUMBER: _builtins.int
+    SNOOZED_SESSIONS_FIELD_NUMBER: _builtins.int
+    SNOOZED_MINUTES_FIELD_NUMBER: _builtins.int
+    kind: _alert_pb2.SignalKind.ValueType
+    """The kind; not stated for decisions made before kinds were counted."""
+    acknowledged: _builtins.int
+    """Alerts that somebody takes care of."""
+    dismissed: _builtins.int
+    """Alerts that somebody judged not useful."""
+    snoozed_sessions: _builtins.int
+    """Snoozes for a session."""
+    snoozed_minutes: _builtins.int
+    """Snoozes for a time."""
+    @_builtins.property
+    def dismissed_for(self) -> _containers.RepeatedCompositeFieldContainer[Global___DismissCount]:
+        """The dismissed ones by reason; reasons that nobody gave are left out."""
+
+    def __init__(
+        self,
+        *,
+        kind: _alert_pb2.SignalKind.ValueType = ...,
+        acknowledged: _builtins.int = ...,
+        dismissed: _builtins.int = ...,
+        dismissed_for: _abc.Iterable[Global___DismissCount] | None = ...,
+        snoozed_sessions: _builtins.int = ...,
+        snoozed_minutes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "dismissed", b"dismissed", "dismissed_for", b"dismissed_for", "kind", b"kind", "snoozed_minutes", b"snoozed_minutes", "snoozed_sessions", b"snoozed_sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlertCounts: _TypeAlias = AlertCounts  # noqa: Y015
+
+@_typing.final
+class GetAlertCountsResponse(_message.Message):
+    """Counts of all kinds about which something was decided, in order of their numbers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlertCounts]:
+        """Counts per kind."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___AlertCounts] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAlertCountsResponse: _TypeAlias = GetAlertCountsResponse  # noqa: Y015

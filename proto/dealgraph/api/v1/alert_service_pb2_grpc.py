@@ -60,6 +60,16 @@ class AlertServiceStub(object):
                 request_serializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.DismissAlertRequest.SerializeToString,
                 response_deserializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.DismissAlertResponse.FromString,
                 _registered_method=True)
+        self.SnoozeAlerts = channel.unary_unary(
+                '/dealgraph.api.v1.AlertService/SnoozeAlerts',
+                request_serializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.SnoozeAlertsRequest.SerializeToString,
+                response_deserializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.SnoozeAlertsResponse.FromString,
+                _registered_method=True)
+        self.GetAlertCounts = channel.unary_unary(
+                '/dealgraph.api.v1.AlertService/GetAlertCounts',
+                request_serializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.GetAlertCountsRequest.SerializeToString,
+                response_deserializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.GetAlertCountsResponse.FromString,
+                _registered_method=True)
 
 
 class AlertServiceServicer(object):
@@ -101,6 +111,20 @@ class AlertServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SnoozeAlerts(self, request, context):
+        """Holds back alerts of a kind from a rep's streams, for a session or for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAlertCounts(self, request, context):
+        """Counts what people decided about alerts, by kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AlertServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +152,16 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     servicer.DismissAlert,
                     request_deserializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.DismissAlertRequest.FromString,
                     response_serializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.DismissAlertResponse.SerializeToString,
+            ),
+            'SnoozeAlerts': grpc.unary_unary_rpc_method_handler(
+                    servicer.SnoozeAlerts,
+                    request_deserializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.SnoozeAlertsRequest.FromString,
+                    response_serializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.SnoozeAlertsResponse.SerializeToString,
+            ),
+            'GetAlertCounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAlertCounts,
+                    request_deserializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.GetAlertCountsRequest.FromString,
+                    response_serializer=dealgraph_dot_api_dot_v1_dot_alert__service__pb2.GetAlertCountsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +300,60 @@ class AlertService(object):
             '/dealgraph.api.v1.AlertService/DismissAlert',
             dealgraph_dot_api_dot_v1_dot_alert__service__pb2.DismissAlertRequest.SerializeToString,
             dealgraph_dot_api_dot_v1_dot_alert__service__pb2.DismissAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SnoozeAlerts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dealgraph.api.v1.AlertService/SnoozeAlerts',
+            dealgraph_dot_api_dot_v1_dot_alert__service__pb2.SnoozeAlertsRequest.SerializeToString,
+            dealgraph_dot_api_dot_v1_dot_alert__service__pb2.SnoozeAlertsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAlertCounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dealgraph.api.v1.AlertService/GetAlertCounts',
+            dealgraph_dot_api_dot_v1_dot_alert__service__pb2.GetAlertCountsRequest.SerializeToString,
+            dealgraph_dot_api_dot_v1_dot_alert__service__pb2.GetAlertCountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,10 @@ class AlertServiceStub:
     """Says that somebody takes care of an alert."""
     DismissAlert: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.DismissAlertRequest, _alert_service_pb2.DismissAlertResponse]
     """Says that an alert is not useful, and why."""
+    SnoozeAlerts: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.SnoozeAlertsRequest, _alert_service_pb2.SnoozeAlertsResponse]
+    """Holds back alerts of a kind from a rep's streams, for a session or for a while."""
+    GetAlertCounts: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.GetAlertCountsRequest, _alert_service_pb2.GetAlertCountsResponse]
+    """Counts what people decided about alerts, by kind."""
 
 @_typing.type_check_only
 class AlertServiceAsyncStub(AlertServiceStub):
@@ -59,6 +63,10 @@ class AlertServiceAsyncStub(AlertServiceStub):
     """Says that somebody takes care of an alert."""
     DismissAlert: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.DismissAlertRequest, _alert_service_pb2.DismissAlertResponse]  # type: ignore[assignment]
     """Says that an alert is not useful, and why."""
+    SnoozeAlerts: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.SnoozeAlertsRequest, _alert_service_pb2.SnoozeAlertsResponse]  # type: ignore[assignment]
+    """Holds back alerts of a kind from a rep's streams, for a session or for a while."""
+    GetAlertCounts: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.GetAlertCountsRequest, _alert_service_pb2.GetAlertCountsResponse]  # type: ignore[assignment]
+    """Counts what people decided about alerts, by kind."""
 
 class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     """Live alerts, as a stream that can be resumed without loss, and as a list."""
@@ -102,5 +110,21 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alert_service_pb2.DismissAlertResponse, _abc.Awaitable[_alert_service_pb2.DismissAlertResponse]]:
         """Says that an alert is not useful, and why."""
+
+    @_abc_1.abstractmethod
+    def SnoozeAlerts(
+        self,
+        request: _alert_service_pb2.SnoozeAlertsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_service_pb2.SnoozeAlertsResponse, _abc.Awaitable[_alert_service_pb2.SnoozeAlertsResponse]]:
+        """Holds back alerts of a kind from a rep's streams, for a session or for a while."""
+
+    @_abc_1.abstractmethod
+    def GetAlertCounts(
+        self,
+        request: _alert_service_pb2.GetAlertCountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_service_pb2.GetAlertCountsResponse, _abc.Awaitable[_alert_service_pb2.GetAlertCountsResponse]]:
+        """Counts what people decided about alerts, by kind."""
 
 def add_AlertServiceServicer_to_server(servicer: AlertServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ from dealgraph.api.v1 import alert_pb2 as dealgraph_dot_api_dot_v1_dot_alert__pb
 from dealgraph.api.v1 import interaction_pb2 as dealgraph_dot_api_dot_v1_dot_interaction__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+dealgraph/api/v1/live_session_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a\x1c\x64\x65\x61lgraph/api/v1/alert.proto\x1a\"dealgraph/api/v1/interaction.proto\"o\n\x0cSessionStart\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x16\n\x0eopportunity_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12\x0e\n\x06rep_id\x18\x05 \x01(\t\"\x8e\x01\n\tUtterance\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x07speaker\x18\x02 \x01(\x0b\x32\x17.dealgraph.api.v1.Actor\x12\x16\n\x0eoccurred_at_ms\x18\x03 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x03\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\"\x7f\n\x0f\x43onverseRequest\x12/\n\x05start\x18\x01 \x01(\x0b\x32\x1e.dealgraph.api.v1.SessionStartH\x00\x12\x30\n\tutterance\x18\x02 \x01(\x0b\x32\x1b.dealgraph.api.v1.UtteranceH\x00\x42\t\n\x07request\"Z\n\x10UtteranceReceipt\x12\x14\n\x0cutterance_id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"~\n\x10\x43onverseResponse\x12\x35\n\x07receipt\x18\x01 \x01(\x0b\x32\".dealgraph.api.v1.UtteranceReceiptH\x00\x12\'\n\x04hint\x18\x02 \x01(\x0b\x32\x17.dealgraph.api.v1.AlertH\x00\x42\n\n\x08response2k\n\x12LiveSessionService\x12U\n\x08\x43onverse\x12!.dealgraph.api.v1.ConverseRequest\x1a\".dealgraph.api.v1.ConverseResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+dealgraph/api/v1/live_session_service.proto\x12\x10\x64\x65\x61lgraph.api.v1\x1a\x1c\x64\x65\x61lgraph/api/v1/alert.proto\x1a\"dealgraph/api/v1/interaction.proto\"o\n\x0cSessionStart\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x16\n\x0eopportunity_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12\x0e\n\x06rep_id\x18\x05 \x01(\t\"\x8e\x01\n\tUtterance\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x07speaker\x18\x02 \x01(\x0b\x32\x17.dealgraph.api.v1.Actor\x12\x16\n\x0eoccurred_at_ms\x18\x03 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x03\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\"V\n\x0bSnoozeHints\x12\n\n\x02id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.dealgraph.api.v1.SignalKind\x12\x0f\n\x07minutes\x18\x03 \x01(\x05\"f\n\x0b\x44ismissHint\x12\x10\n\x08\x61lert_id\x18\x01 \x01(\t\x12\x35\n\x0creason_class\x18\x02 \x01(\x0e\x32\x1f.dealgraph.api.v1.DismissReason\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xe2\x01\n\x0f\x43onverseRequest\x12/\n\x05start\x18\x01 \x01(\x0b\x32\x1e.dealgraph.api.v1.SessionStartH\x00\x12\x30\n\tutterance\x18\x02 \x01(\x0b\x32\x1b.dealgraph.api.v1.UtteranceH\x00\x12/\n\x06snooze\x18\x03 \x01(\x0b\x32\x1d.dealgraph.api.v1.SnoozeHintsH\x00\x12\x30\n\x07\x64ismiss\x18\x04 \x01(\x0b\x32\x1d.dealgraph.api.v1.DismissHintH\x00\x42\t\n\x07request\"Z\n\x10UtteranceReceipt\x12\x14\n\x0cutterance_id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"w\n\rSnoozeReceipt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12(\n\x06snooze\x18\x05 \x01(\x0b\x32\x18.dealgraph.api.v1.Snooze\"T\n\x0e\x44ismissReceipt\x12\x10\n\x08\x61lert_id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\xe9\x01\n\x10\x43onverseResponse\x12\x35\n\x07receipt\x18\x01 \x01(\x0b\x32\".dealgraph.api.v1.UtteranceReceiptH\x00\x12\'\n\x04hint\x18\x02 \x01(\x0b\x32\x17.dealgraph.api.v1.AlertH\x00\x12\x32\n\x07snoozed\x18\x03 \x01(\x0b\x32\x1f.dealgraph.api.v1.SnoozeReceiptH\x00\x12\x35\n\tdismissed\x18\x04 \x01(\x0b\x32 .dealgraph.api.v1.DismissReceiptH\x00\x42\n\n\x08response2k\n\x12LiveSessionService\x12U\n\x08\x43onverse\x12!.dealgraph.api.v1.ConverseRequest\x1a\".dealgraph.api.v1.ConverseResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +37,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSTART']._serialized_end=242
   _globals['_UTTERANCE']._serialized_start=245
   _globals['_UTTERANCE']._serialized_end=387
-  _globals['_CONVERSEREQUEST']._serialized_start=389
-  _globals['_CONVERSEREQUEST']._serialized_end=516
-  _globals['_UTTERANCERECEIPT']._serialized_start=518
-  _globals['_UTTERANCERECEIPT']._serialized_end=608
-  _globals['_CONVERSERESPONSE']._serialized_start=610
-  _globals['_CONVERSERESPONSE']._serialized_end=736
-  _globals['_LIVESESSIONSERVICE']._serialized_start=738
-  _globals['_LIVESESSIONSERVICE']._serialized_end=845
+  _globals['_SNOOZEHINTS']._serialized_start=389
+  _globals['_SNOOZEHINTS']._serialized_end=475
+  _globals['_DISMISSHINT']._serialized_start=477
+  _globals['_DISMISSHINT']._serialized_end=579
+  _globals['_CONVERSEREQUEST']._serialized_start=582
+  _globals['_CONVERSEREQUEST']._serialized_end=808
+  _globals['_UTTERANCERECEIPT']._serialized_start=810
+  _globals['_UTTERANCERECEIPT']._serialized_end=900
+  _globals['_SNOOZERECEIPT']._serialized_start=902
+  _globals['_SNOOZERECEIPT']._serialized_end=1021
+  _globals['_DISMISSRECEIPT']._serialized_start=1023
+  _globals['_DISMISSRECEIPT']._serialized_end=1107
+  _globals['_CONVERSERESPONSE']._serialized_start=1110
+  _globals['_CONVERSERESPONSE']._serialized_end=1343
+  _globals['_LIVESESSIONSERVICE']._serialized_start=1345
+  _globals['_LIVESESSIONSERVICE']._serialized_end=1452
 # @@protoc_insertion_point(module_scope)

@@ -101,13 +101,75 @@ class Utterance(_message.Message):
 Global___Utterance: _TypeAlias = Utterance  # noqa: Y015
 
 @_typing.final
+class SnoozeHints(_message.Message):
+    """Holds back hints of a kind, but for CRITICAL ones."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of this request within the session; sending it again changes nothing."""
+    kind: _alert_pb2.SignalKind.ValueType
+    """Kind that is held back."""
+    minutes: _builtins.int
+    """So many minutes from now, for all sessions of the rep, at most 10080 (a week); 0 means the rest of this session."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        kind: _alert_pb2.SignalKind.ValueType = ...,
+        minutes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "kind", b"kind", "minutes", b"minutes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnoozeHints: _TypeAlias = SnoozeHints  # noqa: Y015
+
+@_typing.final
+class DismissHint(_message.Message):
+    """Says that a hint is not useful, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_ID_FIELD_NUMBER: _builtins.int
+    REASON_CLASS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    alert_id: _builtins.str
+    """Id of the alert."""
+    reason_class: _alert_pb2.DismissReason.ValueType
+    """Why, as counted; not stated counts as OTHER."""
+    reason: _builtins.str
+    """Why, in words; may be empty only when reason_class says it."""
+    def __init__(
+        self,
+        *,
+        alert_id: _builtins.str = ...,
+        reason_class: _alert_pb2.DismissReason.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_id", b"alert_id", "reason", b"reason", "reason_class", b"reason_class"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DismissHint: _TypeAlias = DismissHint  # noqa: Y015
+
+@_typing.final
 class ConverseRequest(_message.Message):
-    """The first request opens the session; the others carry utterances."""
+    """The first request opens the session; the others carry utterances and what the rep wants of hints."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     START_FIELD_NUMBER: _builtins.int
     UTTERANCE_FIELD_NUMBER: _builtins.int
+    SNOOZE_FIELD_NUMBER: _builtins.int
+    DISMISS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start(self) -> Global___SessionStart:
         """Opens the session."""
@@ -116,17 +178,27 @@ class ConverseRequest(_message.Message):
     def utterance(self) -> Global___Utterance:
         """One turn of speech."""
 
+    @_builtins.property
+    def snooze(self) -> Global___SnoozeHints:
+        """Holds back hints of a kind."""
+
+    @_builtins.property
+    def dismiss(self) -> Global___DismissHint:
+        """Says that a hint is not useful."""
+
     def __init__(
         self,
         *,
         start: Global___SessionStart | None = ...,
         utterance: Global___Utterance | None = ...,
+        snooze: Global___SnoozeHints | None = ...,
+        dismiss: Global___DismissHint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "start", b"start", "utterance", b"utterance"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dismiss", b"dismiss", "request", b"request", "snooze", b"snooze", "start", b"start", "utterance", b"utterance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "start", b"start", "utterance", b"utterance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dismiss", b"dismiss", "request", b"request", "snooze", b"snooze", "start", b"start", "utterance", b"utterance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["start", "utterance"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["start", "utterance", "snooze", "dismiss"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
@@ -167,13 +239,89 @@ class UtteranceReceipt(_message.Message):
 Global___UtteranceReceipt: _TypeAlias = UtteranceReceipt  # noqa: Y015
 
 @_typing.final
+class SnoozeReceipt(_message.Message):
+    """Says what became of a request to hold back hints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    SNOOZE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the request."""
+    accepted: _builtins.bool
+    """True once it is stored durably."""
+    reason: _builtins.str
+    """Reason when it was refused, in capital letters and underscores."""
+    detail: _builtins.str
+    """What was wrong, for people."""
+    @_builtins.property
+    def snooze(self) -> _alert_pb2.Snooze:
+        """What holds now; not set when it was refused."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        accepted: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        snooze: _alert_pb2.Snooze | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["snooze", b"snooze"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "detail", b"detail", "id", b"id", "reason", b"reason", "snooze", b"snooze"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnoozeReceipt: _TypeAlias = SnoozeReceipt  # noqa: Y015
+
+@_typing.final
+class DismissReceipt(_message.Message):
+    """Says what became of the dismissal of a hint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_ID_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    alert_id: _builtins.str
+    """Id of the alert."""
+    accepted: _builtins.bool
+    """True once it is stored durably."""
+    reason: _builtins.str
+    """Reason when it was refused, in capital letters and underscores."""
+    detail: _builtins.str
+    """What was wrong, for people."""
+    def __init__(
+        self,
+        *,
+        alert_id: _builtins.str = ...,
+        accepted: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "alert_id", b"alert_id", "detail", b"detail", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DismissReceipt: _TypeAlias = DismissReceipt  # noqa: Y015
+
+@_typing.final
 class ConverseResponse(_message.Message):
-    """A receipt or a hint."""
+    """A hint, or what became of a request."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     HINT_FIELD_NUMBER: _builtins.int
+    SNOOZED_FIELD_NUMBER: _builtins.int
+    DISMISSED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def receipt(self) -> Global___UtteranceReceipt:
         """What became of an utterance."""
@@ -182,17 +330,27 @@ class ConverseResponse(_message.Message):
     def hint(self) -> _alert_pb2.Alert:
         """A hint for the rep."""
 
+    @_builtins.property
+    def snoozed(self) -> Global___SnoozeReceipt:
+        """What became of a request to hold back hints."""
+
+    @_builtins.property
+    def dismissed(self) -> Global___DismissReceipt:
+        """What became of the dismissal of a hint."""
+
     def __init__(
         self,
         *,
         receipt: Global___UtteranceReceipt | None = ...,
         hint: _alert_pb2.Alert | None = ...,
+        snoozed: Global___SnoozeReceipt | None = ...,
+        dismissed: Global___DismissReceipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hint", b"hint", "receipt", b"receipt", "response", b"response"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dismissed", b"dismissed", "hint", b"hint", "receipt", b"receipt", "response", b"response", "snoozed", b"snoozed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hint", b"hint", "receipt", b"receipt", "response", b"response"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dismissed", b"dismissed", "hint", b"hint", "receipt", b"receipt", "response", b"response", "snoozed", b"snoozed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["receipt", "hint"]  # noqa: Y015
+    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["receipt", "hint", "snoozed", "dismissed"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_response) -> _WhichOneofReturnType_response | None: ...
 

@@ -8,10 +8,18 @@ import grpc
 from dealgraph.graph.storage import StorageError
 from dealgraph.server.settings import SettingsError
 from dealgraph.stream.connectors.errors import SourceError
+from dealgraph.stream.signals.thresholds import ThresholdError
 from dealgraph.stream.tagging.lexicon import LexiconError
 from dealgraph.stream.tagging.model_file import ModelError
 
-_SAID: Final = (StorageError, SettingsError, SourceError, LexiconError, ModelError)
+_SAID: Final = (
+    StorageError,
+    SettingsError,
+    SourceError,
+    LexiconError,
+    ModelError,
+    ThresholdError,
+)
 """Errors whose message is for people."""
 
 _ADVICE: Final = {
