@@ -1,12 +1,13 @@
-"""The floor of the alert benchmark: a server that is nothing but gRPC and a queue.
+"""The floor of the benchmarks of alerts and hints: a server that is nothing but gRPC and a queue.
 
 `Publish` acknowledges at once, and every interaction whose text begins with TRIGGER goes straight to the
-one stream of alerts. Prints its address, and serves until its input ends.
+one stream of alerts. `Converse` answers each utterance with a receipt, and one that begins with SLIP with
+a hint. Prints its address, and serves until its input ends.
 """
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import grpc
@@ -15,10 +16,14 @@ from dealgraph.api.v1 import (
     alert_pb2,
     alert_service_pb2,
     ingest_service_pb2,
+    live_session_service_pb2,
 )
 
 TRIGGER: Final = "Your competitor"
 """How a message begins that causes an alert."""
+
+SLIP: Final = "Between us"
+"""How an utterance begins that causes a hint."""
 
 
 async def _serve() -> None:
@@ -49,18 +54,39 @@ async def _serve() -> None:
         alert_service_pb2.StreamAlertsRequest.FromString,
         alert_service_pb2.StreamAlertsResponse.SerializeToString,
     )
-    await _listen({"Publish": publishing}, {"StreamAlerts": streaming})
+    conversing = grpc.stream_stream_rpc_method_handler(
+        _converse,
+        live_session_service_pb2.ConverseRequest.FromString,
+        live_session_service_pb2.ConverseResponse.SerializeToString,
+    )
+    await _listen(
+        {
+            "IngestService": {"Publish": publishing},
+            "AlertService": {"StreamAlerts": streaming},
+            "LiveSessionService": {"Converse": conversing},
+        }
+    )
 
 
-async def _listen(
-    ingest: "dict[str, grpc.RpcMethodHandler[Any, Any]]",
-    alerts: "dict[str, grpc.RpcMethodHandler[Any, Any]]",
-) -> None:
+async def _converse(
+    requests: AsyncIterator[live_session_service_pb2.ConverseRequest], _context: object
+) -> AsyncIterator[live_session_service_pb2.ConverseResponse]:
+    async for request in requests:
+        said = request.utterance
+        if request.WhichOneof("request") == "utterance":
+            receipt = live_session_service_pb2.UtteranceReceipt(utterance_id=said.id, accepted=True)
+            yield live_session_service_pb2.ConverseResponse(receipt=receipt)
+            if said.text.startswith(SLIP):
+                hint = alert_pb2.Alert(id=said.id, explanation=said.id)
+                yield live_session_service_pb2.ConverseResponse(hint=hint)
+
+
+async def _listen(services: "Mapping[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]]") -> None:
     server = grpc.aio.server()
     server.add_generic_rpc_handlers(
         [
-            grpc.method_handlers_generic_handler("dealgraph.api.v1.IngestService", ingest),
-            grpc.method_handlers_generic_handler("dealgraph.api.v1.AlertService", alerts),
+            grpc.method_handlers_generic_handler(f"dealgraph.api.v1.{name}", dict(methods))
+            for name, methods in services.items()
         ]
     )
     port = server.add_insecure_port("127.0.0.1:0")

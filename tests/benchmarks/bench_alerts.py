@@ -44,7 +44,7 @@ _LAST_SECONDS: Final = 5.0
 def run(quick: bool) -> dict[str, Any]:
     """Measure for 5 or 30 seconds."""
     batches = list(_batches((5 if quick else 30) * _RATE))
-    with _bare() as target:
+    with bare() as target:
         floor = asyncio.run(_measure(target, batches))
     with tempfile.TemporaryDirectory() as folder:
         server = ServerProcess(Path(folder))
@@ -54,8 +54,8 @@ def run(quick: bool) -> dict[str, Any]:
             server.stop()
     return {
         "events_per_second": _RATE,
-        "whole_ms": _summary(whole),
-        "floor_queue_and_grpc_ms": _summary(floor),
+        "whole_ms": summary(whole),
+        "floor_queue_and_grpc_ms": summary(floor),
         "asked_ms": {"p50": 5.0, "p99": 25.0},
     }
 
@@ -146,7 +146,7 @@ async def _publish(
 
 
 @contextmanager
-def _bare() -> Iterator[str]:
+def bare() -> Iterator[str]:
     """Run the floor's server in a process of its own and yield its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.bare_server"],
@@ -161,7 +161,7 @@ def _bare() -> Iterator[str]:
         process.communicate()
 
 
-def _summary(milliseconds: list[float]) -> dict[str, float]:
+def summary(milliseconds: list[float]) -> dict[str, float]:
     ordered = sorted(milliseconds)
     return {
         "alerts": len(ordered),
