@@ -145,7 +145,7 @@ def asking(count: int) -> list[pb.ConverseRequest]:
     return [said(number, "When will the delivery arrive?") for number in range(count)]
 
 
-def snooze(kind: int, minutes: int = 0) -> pb.ConverseRequest:
+def snooze(kind: alert_pb2.SignalKind.ValueType, minutes: int = 0) -> pb.ConverseRequest:
     return pb.ConverseRequest(snooze=pb.SnoozeHints(id="z", kind=kind, minutes=minutes))
 
 
@@ -213,7 +213,7 @@ def test_a_hint_is_dismissed_where_it_was_shown(server: RunningServer) -> None:
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
-        (pb.ConverseRequest(snooze=pb.SnoozeHints(kind=0)), "INVALID_FIELD"),
+        (pb.ConverseRequest(snooze=pb.SnoozeHints(id="z")), "INVALID_FIELD"),
         (pb.ConverseRequest(dismiss=pb.DismissHint(alert_id="none")), "MISSING_FIELD"),
         (
             pb.ConverseRequest(dismiss=pb.DismissHint(alert_id="none", reason="not so")),
