@@ -101,6 +101,65 @@ def _segment(number: int) -> str:
     return ("," if number else "") + json.dumps(segment) + "\n"
 
 
+def _robot(number: int) -> str:
+    callback = {
+        "msgId": f"m{number}", "msgtype": "text", "text": {"content": _WORDS},
+        "createAt": _START + number, "conversationId": "cid-1", "conversationType": "2",
+        "senderId": "$:LWCP_v1:$x", "senderNick": "Li Na", "conversationTitle": "Rollout",
+        "chatbotUserId": "bot", "isAdmin": False, "isInAtList": True, "robotCode": "r",
+    }  # fmt: skip
+    return json.dumps(callback) + "\n"
+
+
+def _webhook(number: int) -> str:
+    event = {
+        "eventId": number, "subscriptionId": 7, "portalId": 62515, "appId": 1, "attemptNumber": 0,
+        "occurredAt": _START + number, "subscriptionType": "deal.propertyChange", "objectId": number,
+        "changeSource": "CRM", "propertyName": "amount", "propertyValue": str(number),
+    }  # fmt: skip
+    return json.dumps(event) + "\n"
+
+
+def _change(number: int) -> str:
+    header = {
+        "entityName": "Opportunity", "recordIds": [f"006{number:015}"], "changeType": "UPDATE",
+        "changeOrigin": "com/salesforce/api/soap/60.0", "transactionKey": f"t{number}",
+        "sequenceNumber": 1, "commitTimestamp": _START + number, "commitNumber": number,
+        "commitUser": "005RO000000hPb5YAE", "nulledFields": [], "diffFields": [],
+        "changedFields": ["Amount", "LastModifiedDate"],
+    }  # fmt: skip
+    payload = {"ChangeEventHeader": header, "Amount": 12.5, "LastModifiedDate": _iso(number)}
+    return (
+        json.dumps({"data": {"schema": "s", "payload": payload, "event": {"replayId": 1}}}) + "\n"
+    )
+
+
+def _metric(number: int) -> str:
+    return f"customer:c{number % 500},nps,{number % 100 - 50},score,{_iso(number)},survey\n"
+
+
+def _paragraph(number: int) -> str:
+    at = number * 1_000
+    words = [
+        {"wid": str(n), "start_time": at + n, "end_time": at + n + 1, "text": word}
+        for n, word in enumerate(_WORDS.split())
+    ]
+    sentence = {"sid": "1", "start_time": at, "end_time": at + 900, "words": words}
+    speaker = {"userid": "li", "username": "Li Na"}
+    paragraph = {"pid": str(number), "sentences": [sentence], "speaker_info": speaker}
+    return ("," if number else "") + json.dumps(paragraph) + "\n"
+
+
+def _record(number: int) -> str:
+    at = _START + number * 1_000
+    sentence = {"sentence": _WORDS, "startTime": at, "endTime": at + 900, "unionId": "u1"}
+    paragraph = {
+        "startTime": at, "endTime": at + 900, "nickName": "Li Na", "paragraph": _WORDS,
+        "recordId": 7, "sentenceList": [sentence], "unionId": "u1",
+    }  # fmt: skip
+    return ("," if number else "") + json.dumps(paragraph) + "\n"
+
+
 def _mail(number: int) -> str:
     sent = datetime.fromtimestamp(_START // 1000 + number, UTC)
     return (
@@ -133,6 +192,14 @@ def _bare_segments(path: Path) -> int:
     return len(msgspec.json.decode(path.read_bytes())["segments"])
 
 
+def _bare_minutes(path: Path) -> int:
+    return len(msgspec.json.decode(path.read_bytes())["minutes"]["paragraphs"])
+
+
+def _bare_paragraphs(path: Path) -> int:
+    return len(msgspec.json.decode(path.read_bytes())["paragraphList"])
+
+
 def _bare_mails(path: Path) -> int:
     return sum(1 for mail in mailbox.mbox(path) if mail.keys())
 
@@ -144,6 +211,26 @@ _FORMATS: Final = (
     _Format("call.srt", "srt", "", _caption, _bare_captions),
     _Format("call.json", "whisper", '{"segments": [', _segment, _bare_segments, tail="]}"),
     _Format("wecom.jsonl", "wecom", "", _message, _bare_json),
+    _Format(
+        "minutes.json",
+        "tencent-meeting",
+        '{"minutes": {"paragraphs": [',
+        _paragraph,
+        _bare_minutes,
+        tail="]}}",
+    ),
+    _Format(
+        "record.json",
+        "dingtalk-record",
+        '{"paragraphList": [',
+        _record,
+        _bare_paragraphs,
+        tail="]}",
+    ),
+    _Format("robot.jsonl", "dingtalk", "", _robot, _bare_json),
+    _Format("hubspot.jsonl", "hubspot", "", _webhook, _bare_json),
+    _Format("salesforce.jsonl", "salesforce", "", _change, _bare_json),
+    _Format("metrics.csv", "metrics", "subject,name,value,unit,time,source\n", _metric, _bare_csv),
     _Format("mails.mbox", "mail", "", _mail, _bare_mails, part=0.1),
 )
 

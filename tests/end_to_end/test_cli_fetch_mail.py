@@ -5,16 +5,19 @@ from subprocess import CompletedProcess
 
 from tests.support.command_line import dealgraph
 from tests.support.files import mail_bytes
-from tests.support.imap_server import imap_server
+from tests.support.imap_server import CERTIFICATE, imap_server
 
 MAILS = {uid: mail_bytes(uid, f"mail {uid}") for uid in (3, 5, 9)}
 
 
-def fetched(port: int, folder: Path, *more: str, password: str = "secret") -> CompletedProcess[str]:
+def fetched(
+    port: int, folder: Path, *more: str | Path, password: str = "secret", way: str = "--plain"
+) -> CompletedProcess[str]:
     secret = folder / "secret"
     secret.write_text(password + "\n")
+    ways = [way] if way else []
     return dealgraph(
-        "fetch-mail", "--host", "127.0.0.1", "--port", str(port), "--plain", "--user", "li",
+        "fetch-mail", "--host", "127.0.0.1", "--port", str(port), *ways, "--user", "li",
         "--password-file", secret, "--into", folder / "maildir", *more,
     )  # fmt: skip
 
@@ -31,6 +34,15 @@ def test_new_mails_are_fetched_once_and_can_be_imported(tmp_path: Path) -> None:
     done = dealgraph("import", "mail", tmp_path / "maildir", "--data", tmp_path / "data")
     assert done.returncode == 0, done.stdout
     assert "accepted 4" in " ".join(done.stdout.split())
+
+
+def test_a_server_is_trusted_by_its_certificate_alone(tmp_path: Path) -> None:
+    with imap_server(MAILS, tls=True) as port:
+        strange = fetched(port, tmp_path, way="")
+        assert strange.returncode == 1
+        assert "--ca-file" in strange.stderr
+        trusted = fetched(port, tmp_path, "--ca-file", CERTIFICATE, way="")
+        assert "3 new mails" in trusted.stdout, trusted.stderr
 
 
 def test_a_folder_that_was_numbered_anew_is_fetched_again(tmp_path: Path) -> None:

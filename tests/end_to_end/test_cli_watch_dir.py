@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from dealgraph.api.v1 import graph_service_pb2
+from dealgraph.graph.model import NodeKind
 from dealgraph.server.client import Client
 from tests.support.command_line import dealgraph, started
+from tests.support.dealgraphs import opened
 from tests.support.interactions import MINUTE, MONDAY
 from tests.support.processes import ServerProcess, serving
 
@@ -48,6 +50,22 @@ def _once(folder: Path, server: ServerProcess, source: str = "wecom") -> int:
     """Take in what lies in a folder; return the exit status."""
     target = ("--target", server.listen)
     return dealgraph("watch-dir", folder, source, "--once", "--settle", "0", *target).returncode
+
+
+def test_files_go_into_a_data_directory_without_a_server(tmp_path: Path) -> None:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / "good.jsonl").write_text(chat("good", 3))
+    data = ("--data", tmp_path / "data")
+
+    done = dealgraph("watch-dir", folder, "wecom", "--once", "--settle", "0", *data)
+
+    assert done.returncode == 0, done.stderr
+    assert (folder / "done" / "good.jsonl").exists()
+    with opened(tmp_path / "data") as embedded:
+        assert embedded.graph.counts().nodes[NodeKind.ACTION] == 3
+    nowhere = dealgraph("watch-dir", folder, "wecom", "--once")
+    assert "--data DIR or --target" in nowhere.stderr
 
 
 def test_files_are_taken_in_and_put_away_with_reports(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Feeds damaged files to the connectors, guided by coverage: `make fuzz`, or SOURCE and seconds as arguments.
 
-The golden files are the seeds. What is found stands in a file `crash-…` in the working folder: make a golden
-file or a test of it. Needs atheris, which `make fuzz` installs.
+The seeds are the golden files and the corpus, which the quick tests replay (`test_corpus.py`). What is found
+stands in a file `crash-…` in the working folder: put it into the corpus when it is mended. With a third
+argument, a folder, what reached new code is left there. Needs atheris, which `make fuzz` installs.
 """
 
 import sys
@@ -16,12 +17,12 @@ with atheris.instrument_imports(include=["dealgraph.stream.connectors"]):
 
 from dealgraph.stream.codec import interaction_to_record
 from dealgraph.stream.interaction import Interaction
-from tests.support.golden import FOLDER, goldens
+from tests.support.golden import CORPUS, FOLDER, goldens
 
 _LONGEST = 16_384
 
 
-def main(source: str, seconds: int) -> None:
+def main(source: str, seconds: int, found: str = "") -> None:
     """Fuzz one connector for some seconds; a record that raises ends the process with a trace."""
     golden = next(one for one in goldens() if one.source == source)
     stated = golden.options()
@@ -44,16 +45,18 @@ def main(source: str, seconds: int) -> None:
             except ValueError:  # the gate refuses what the contract cannot hold
                 continue
 
-    seeds = FOLDER / source
+    seeds = [str(kept / source) for kept in (FOLDER, CORPUS) if (kept / source).is_dir()]
     flags = [
         f"-max_total_time={seconds}",
         f"-max_len={_LONGEST}",
         "-timeout=20",
         "-rss_limit_mb=4096",
     ]
-    atheris.Setup([sys.argv[0], *flags, str(folder), str(seeds)], read)
+    left = Path(found or tempfile.mkdtemp())
+    left.mkdir(parents=True, exist_ok=True)
+    atheris.Setup([sys.argv[0], *flags, str(left), *seeds], read)
     atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:4])

@@ -17,6 +17,9 @@ from dealgraph.stream.connectors.statements import SOURCE
 from dealgraph.stream.interaction import Interaction, Rejected
 
 FOLDER: Final = Path(__file__).parents[1] / "stream" / "connectors" / "golden"
+CORPUS: Final = FOLDER.with_name("corpus")
+"""Small damaged files per source that once reached code that nothing else did."""
+
 _EXPECTED: Final = ".expected.json"
 
 

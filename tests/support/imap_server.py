@@ -2,10 +2,15 @@
 
 import re
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
+
+CERTIFICATE: Final = Path(__file__).with_name("tls") / "certificate.pem"
+"""A certificate of localhost that signed itself, made for these tests and used nowhere else."""
 
 _LITERAL_ROOM: Final = 1 << 16
 
@@ -55,11 +60,15 @@ class _Session(socketserver.StreamRequestHandler):
 
 @contextmanager
 def imap_server(
-    mails: Mapping[int, bytes], *, validity: int = 7, claimed_size: int = 0
+    mails: Mapping[int, bytes], *, validity: int = 7, claimed_size: int = 0, tls: bool = False
 ) -> Iterator[int]:
     """Serve mails by UID on loopback while the block runs; yield the port. The password is "secret"."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Session) as server:
         server.daemon_threads = True
+        if tls:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         server.mails = mails  # type: ignore[attr-defined]
         server.validity = validity  # type: ignore[attr-defined]
         server.claimed_size = claimed_size  # type: ignore[attr-defined]

@@ -49,6 +49,7 @@ from dealgraph.stream.writer import Logs, Writer
 Clock = Callable[[], int]
 
 LOG_FORMAT: Final = 1
+_LOOK_SECONDS: Final = 0.25
 _GRAPH: Final = "graph.db"
 _NEW_GRAPH: Final = "graph.new.db"
 _GRAPH_TOPICS: Final = (Topic.ALERTS, Topic.REMADE)
@@ -137,6 +138,12 @@ class Embedded:
     def listen(self, listener: Callable[[], None]) -> None:
         """Have `listener` called, in the thread of the dataflow, after each commit and on its death."""
         self._listeners.append(listener)
+
+    def finish(self) -> None:
+        """Wait until a dataflow that runs has written all that the log holds; raises what it died of."""
+        while not self.runner.wait_until_caught_up(_LOOK_SECONDS):
+            if self.runner.error is not None:
+                raise self.runner.error
 
     def close(self) -> None:
         """Stop the dataflow and release the data directory."""

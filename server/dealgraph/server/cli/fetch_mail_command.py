@@ -41,6 +41,8 @@ goes on until Ctrl-C.
 @click.option("--into", required=True, type=click.Path(path_type=Path, file_okay=False),
               help="The maildir; made if it does not exist.")  # fmt: skip
 @click.option("--every", type=click.IntRange(min=1), help="Fetch again every so many seconds.")
+@click.option("--ca-file", type=FILE,
+              help="Certificates (PEM) to trust besides those of this machine.")  # fmt: skip
 @click.option("--plain", is_flag=True, help="Without TLS; for servers on this machine only.")
 def COMMAND(  # noqa: N802
     host: str,
@@ -50,17 +52,23 @@ def COMMAND(  # noqa: N802
     folder: str,
     into: Path,
     every: int | None,
+    ca_file: Path | None,
     plain: bool,
 ) -> int:
     """Fetch new mails into a maildir."""
     password = password_file.read_text(encoding="utf-8").strip()
     while True:
         try:
-            with _connected(host, port, plain) as imap:
+            with _connected(host, port, ca_file, plain=plain) as imap:
                 imap.login(user, password)
                 fetched = fetch_new(imap, folder, into)
         except FetchError as error:
             raise CommandError(str(error)) from error
+        except ssl.SSLCertVerificationError as error:
+            raise CommandError(
+                f"The certificate of {host} is not to be trusted: {error.verify_message}. Name the "
+                "certificate of its authority with --ca-file."
+            ) from error
         except (imaplib.IMAP4.error, OSError) as error:
             raise CommandError(
                 f"{host} cannot be read as {user}: {error}. Check host, port, user and password."
@@ -71,12 +79,10 @@ def COMMAND(  # noqa: N802
         time.sleep(every)
 
 
-def _connected(host: str, port: int | None, plain: bool) -> imaplib.IMAP4:
+def _connected(host: str, port: int | None, ca_file: Path | None, *, plain: bool) -> imaplib.IMAP4:
     if plain:
         return imaplib.IMAP4(host, port or _PORT, _PATIENCE)
-    return imaplib.IMAP4_SSL(
-        host,
-        port or _TLS_PORT,
-        ssl_context=ssl.create_default_context(),
-        timeout=_PATIENCE,
-    )
+    trusted = ssl.create_default_context()
+    if ca_file is not None:
+        trusted.load_verify_locations(ca_file)
+    return imaplib.IMAP4_SSL(host, port or _TLS_PORT, ssl_context=trusted, timeout=_PATIENCE)

@@ -1,6 +1,8 @@
 """`dealgraph watch-dir`: takes in files as they are dropped into a folder."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -8,16 +10,19 @@ import click
 import grpc
 
 from dealgraph.server.cli.clock import now_ms
-from dealgraph.server.cli.command import FILE, Command, check_address
+from dealgraph.server.cli.command import FILE, FOLDER, Command, check_address
 from dealgraph.server.cli.drop_folder import DropFolder, Report
-from dealgraph.server.cli.intake import ServerSink, Sink, Tally, bring_in, read_with
+from dealgraph.server.cli.intake import GateSink, ServerSink, Sink, Tally, bring_in, read_with
 from dealgraph.server.client import Client
+from dealgraph.server.compose import open_embedded
+from dealgraph.server.settings import load
 from dealgraph.stream.connectors.connector import Connector, Options
 from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mapping import load_mapping
 from dealgraph.stream.connectors.registry import connector
 from dealgraph.stream.connectors.roster import Roster, load_roster
 from dealgraph.stream.connectors.stated_options import encode_stated
+from dealgraph.stream.meter import SilentMeter
 
 _LOOK_SECONDS: Final = 0.5
 _AWAY_SECONDS: Final = 10.0
@@ -73,14 +78,16 @@ def _take_all(folder: DropFolder, source: Connector, options: Options, sink: Sin
             "dealgraph watch-dir ./inbox webvtt --roster roster.yaml --target 127.0.0.1:7440",
         ),
         (
-            "what lies there now, then end",
-            "dealgraph watch-dir ./inbox mail --once --target 127.0.0.1:7440",
+            "what lies there now into a data directory, then end",
+            "dealgraph watch-dir ./inbox mail --once --data ./mydata",
         ),
     ),
 )
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("source")
-@click.option("--target", required=True, callback=check_address, help="HOST:PORT of the server.")
+@click.option("--target", callback=check_address, help="Into the server at HOST:PORT.")
+@click.option("--data", type=FOLDER, help="Into this data directory, which no server works on.")
+@click.option("--settings", type=FILE, help="A TOML file with settings, for --data.")
 @click.option("--roster", type=FILE, help="Who is who, and who consented to what (YAML).")
 @click.option("--mapping", type=FILE, help="The columns of an event log (YAML).")
 @click.option("--settle", type=click.FloatRange(0), default=2.0, show_default=True,
@@ -89,7 +96,9 @@ def _take_all(folder: DropFolder, source: Connector, options: Options, sink: Sin
 def COMMAND(  # noqa: N802
     folder: Path,
     source: str,
-    target: str,
+    target: str | None,
+    data: Path | None,
+    settings: Path | None,
     roster: Path | None,
     mapping: Path | None,
     settle: float,
@@ -103,10 +112,28 @@ def COMMAND(  # noqa: N802
     reader = connector(source)
     drop = DropFolder(folder, round(settle * 1000), now_ms)
     try:
-        with Client(target) as client:
-            return _watch(drop, reader, options, ServerSink(client), settle if once else None)
+        with _open_sink(target, data, settings) as sink:
+            return _watch(drop, reader, options, sink, settle if once else None)
     except KeyboardInterrupt:
         return 0  # the way in which watching ends
+
+
+@contextmanager
+def _open_sink(target: str | None, data: Path | None, settings: Path | None) -> Iterator[Sink]:
+    """Yield where files go: a server, or a data directory whose graph is built beside."""
+    if (target is None) == (data is None):
+        raise click.UsageError("Say where the files go: --data DIR or --target HOST:PORT.")
+    if target is not None:
+        with Client(target) as client:
+            yield ServerSink(client)
+    elif data is not None:
+        embedded = open_embedded(data, load(settings), now_ms, SilentMeter())
+        try:
+            embedded.runner.start()
+            yield GateSink(embedded.gate)
+            embedded.finish()
+        finally:
+            embedded.close()
 
 
 def _watch(
