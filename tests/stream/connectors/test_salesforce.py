@@ -14,7 +14,7 @@ from dealgraph.stream.codec import interaction_to_record
 from dealgraph.stream.connectors.raw import RecordError
 from dealgraph.stream.connectors.registry import connector
 from dealgraph.stream.connectors.salesforce_avro import decode_event, named_fields
-from dealgraph.stream.interaction import Interaction, Reason, Rejected, action_id
+from dealgraph.stream.interaction import FieldChange, Interaction, Reason, Rejected, action_id
 from tests.support.dealgraphs import opened, process
 from tests.support.files import options
 from tests.support.golden import FOLDER
@@ -138,3 +138,28 @@ def test_a_record_that_was_fetched_again_is_clean_whatever_came_first(tmp_path: 
             assert node is not None
             states.append((node.attributes["sync_state"], node.attributes["stage"]))
     assert states == [("clean", "Closed Won")] * 2
+
+
+def _values(event: dict[str, Any]) -> dict[str, str]:
+    return {
+        item.detail.field: item.detail.value
+        for item in read(json.dumps(event).encode())
+        if isinstance(item, Interaction) and isinstance(item.detail, FieldChange)
+    }
+
+
+def test_bitmaps_without_their_schema_leave_the_fields_that_have_a_value() -> None:
+    event = json.loads(LINES["events"][1])
+    payload = event["data"]["payload"]
+    payload["ChangeEventHeader"] |= {"changedFields": ["0x400100"], "nulledFields": ["2-0x1"]}
+    payload |= {"AccountNumber": "A7", "Phone": None}
+    del payload["StageName"]
+    assert _values(event) == {"AccountNumber": "A7"}
+
+
+def test_an_event_that_a_relay_wrapped_is_read() -> None:
+    payload = json.loads(LINES["events"][0])["data"]["payload"]
+    plain = _values({"data": {"payload": payload}})
+    assert plain["Name"] == "Big deal"
+    relayed = {"detail-type": "Event", "detail": {"payload": payload, "schemaId": "s"}}
+    assert _values(relayed) == plain == _values({"specversion": "1.0", "data": payload})

@@ -61,8 +61,8 @@ def _event(value: Mapping[str, Any], origin: Provenance, options: Options) -> li
 
 
 def _payload(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the payload within the envelopes that clients write, or leave away."""
-    for name in ("data", "payload"):
+    """Return the payload within the envelopes that clients and relays write, or leave away."""
+    for name in ("data", "detail", "payload"):
         inner = value.get(name)
         if isinstance(inner, dict):
             value = inner

@@ -1,5 +1,6 @@
 """The fields that a change event of Salesforce says are changed, with their values as text."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,17 +14,19 @@ _STAMPS: Final = frozenset(
 )
 """What every change stamps on its record: header and actor say the same."""
 _MAX_FIELDS: Final = 1_000
+_BITMAP: Final = re.compile(r"(\d+-)?0x[0-9A-Fa-f]+")
 
 
 def changed_values(payload: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, str]:
     """Return the changed fields by name, in the order of the names; a field that was emptied is "".
 
-    Where the header names no changed fields, all that have a value are. Compound fields are named
-    "Name.FirstName".
+    Where the header names no changed fields, or as bitmaps whose schema was left away, all that have a
+    value are. Compound fields are named "Name.FirstName".
     """
     flat = _flat({name: value for name, value in payload.items() if name != _HEADER})
-    named = [*_names(header, "changedFields"), *_names(header, "diffFields")]
-    nulled = _names(header, "nulledFields")
+    stated = [*_names(header, "changedFields"), *_names(header, "diffFields")]
+    named = [] if any(map(_BITMAP.fullmatch, stated)) else stated
+    nulled = [name for name in _names(header, "nulledFields") if not _BITMAP.fullmatch(name)]
     if named:
         wanted = {key for name in named for key in _under(name, flat)} | {*named} - {
             *_compound(flat)
