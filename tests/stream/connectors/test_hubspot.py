@@ -68,3 +68,8 @@ def test_the_value_of_a_sensitive_property_is_not_kept() -> None:
     (item,) = read(isSensitive=True, propertyValue="diagnosis")
     assert "diagnosis" not in repr(item)
     assert item.attributes["withheld"] == "sensitive"
+
+
+def test_an_id_that_a_relay_wrote_as_a_fraction_is_the_same_id() -> None:
+    (one,), (other,) = read(objectId=5), read(objectId=5.0)
+    assert (one.native_id, one.opportunity) == (other.native_id, other.opportunity)

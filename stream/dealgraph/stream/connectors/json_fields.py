@@ -10,9 +10,12 @@ from dealgraph.stream.interaction import Reason
 
 
 def text_of(values: Mapping[str, Any], name: str) -> str:
-    """Return a field as trimmed text, "" when it is missing."""
+    """Return a field as trimmed text, "" when it is missing; 7.0 is 7, as relays write ids so."""
+    value = values.get(name)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
     try:
-        return plain_text(values.get(name)).strip()
+        return plain_text(value).strip()
     except RecordError as error:
         raise RecordError(error.reason, f"{name}: {error.detail}") from error
 
