@@ -62,18 +62,17 @@ def newest(stream: list[Observed], until: int) -> list[Episode]:
 
 def batch(stream: list[Observed], until: int) -> set[Found]:
     """All that S2 finds, from the definition: days, delays and chances at once."""
-    changes = [a for a in stream if a.kind is ActionKind.STAGE_CHANGE]
-    closed = next((a.at for a in changes if a.stage >= Stage.WON), until + 1)
-    order = [a for a in changes if a.stage >= Stage.PROPOSAL and a.at < closed]
+    closing = next((n for n, a in enumerate(stream) if a.stage >= Stage.WON), len(stream))
+    closed = stream[closing].at if closing < len(stream) else until + 1
+    changes = [a for a in stream[:closing] if a.kind is ActionKind.STAGE_CHANGE]
+    order = [a for a in changes if a.stage >= Stage.PROPOSAL]
     proposed = order[0].at if order else None
     since = None
     if order:
         earlier = [a.at for a in changes[: changes.index(order[0])]]
         since = proposed if order[0].stage is Stage.PROPOSAL else max(earlier, default=None)
     qualified = next((a.at for a in changes if a.stage is Stage.QUALIFICATION), None)
-    talk = [a for a in stream if a.side is Side.CUSTOMER and a.channel is not Channel.CRM]
-    closing = next((n for n, a in enumerate(stream) if a.stage >= Stage.WON), len(stream))
-    talk = [a for a in talk if stream.index(a) < closing]
+    talk = [a for a in stream[:closing] if a.side is Side.CUSTOMER and a.channel is not Channel.CRM]
     days: dict[int, list[Observed]] = {}
     for a in talk:
         days.setdefault(a.at // DAY, []).append(a)
