@@ -12,7 +12,6 @@ from dealgraph.graph.store import TimelineQuery
 from dealgraph.server.compose import Embedded
 from dealgraph.stream.log import Topic
 from dealgraph.stream.runner import Runner
-from dealgraph.stream.shard import Rules
 from dealgraph.stream.signals.detector import NOTHING, Detector, Episode, Observed, Scope, State
 from dealgraph.stream.tagging.tags import Tagger, Tags, Utterance
 from tests.support.dealgraphs import NOW, opened
@@ -61,7 +60,7 @@ def run(
 ) -> None:
     """Run the dataflow of a dealgraph with another tagger or detector."""
     parts = dealgraph.runner.parts
-    rules = Rules([detector], parts.rules.suggestion) if detector else parts.rules
+    rules = replace(parts.rules, detectors=[detector]) if detector else parts.rules
     broken = replace(parts, tagger=tagger or parts.tagger, rules=rules)
     Runner(dealgraph.log, broken, batch=10, clock=lambda: NOW).run_to_end()
 

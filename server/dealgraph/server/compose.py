@@ -28,6 +28,7 @@ from dealgraph.stream.channels import load_rules
 from dealgraph.stream.consent import ConsentPolicy
 from dealgraph.stream.dataflow import Parts
 from dealgraph.stream.erasures import Erasures
+from dealgraph.stream.hints import HintPolicy
 from dealgraph.stream.ingest import Gate
 from dealgraph.stream.interaction import Purpose
 from dealgraph.stream.log import RecordSink, Topic
@@ -114,7 +115,8 @@ class Embedded:
             return suggestions.text(kind, severity, language, state, form)
 
         flow, log, graph = settings.dataflow, self.log, self.graph
-        rules = Rules(detectors(load_thresholds(teams=_teams(settings))), suggestion)
+        found = detectors(load_thresholds(teams=_teams(settings)))
+        rules = Rules(found, suggestion, _hint_policy(settings))
 
         def parts(alerts: RecordSink, meter: Meter) -> Parts:
             """Return what the dataflow is made of, at the position that the graph has now."""
@@ -277,3 +279,8 @@ def consent_policy(settings: Settings) -> ConsentPolicy:
 def _teams(settings: Settings) -> dict[str, Team]:
     stated = settings.hints.teams
     return {name: Team(team.reps, team.thresholds) for name, team in stated.items()}
+
+
+def _hint_policy(settings: Settings) -> HintPolicy:
+    stated = settings.hints
+    return HintPolicy(round(stated.cool_down_minutes * 60_000), stated.per_session)

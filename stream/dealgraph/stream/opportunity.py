@@ -124,6 +124,10 @@ class OpportunityState:
         """Say whether any of `people` acted lately."""
         return any(action.person in people for action in self._tail)
 
+    def of_session(self, session: str) -> list[Episode]:
+        """Return the episodes of a session, at least those of its newest talk."""
+        return [told.episode for name, told in self._told.items() if name[1] == session]
+
     def add(self, action: Observed, horizon: int) -> list[Change]:
         """Add an action that is not known yet and return what it changes."""
         if (action.at, action.id) <= self.newest or action.at < self._awake:

@@ -24,6 +24,7 @@ from dealgraph.graph.model import (
 from dealgraph.graph.storage import StorageError
 from dealgraph.graph.store import GraphStore, Timer
 from dealgraph.stream.alerts import Alert, alert_for
+from dealgraph.stream.hints import HintPolicy, is_told
 from dealgraph.stream.history import Slot
 from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.observation import action_of, observed_of
@@ -49,10 +50,14 @@ _OWN_ACTIONS: Final = FIRST[0]
 
 
 class Rules(Struct, frozen=True):
-    """What the keyed state applies: the detectors, and a suggestion per kind, severity, state and form."""
+    """What the keyed state applies: the detectors, suggestions and how hints are told.
+
+    A suggestion is asked for by kind, severity, state and form.
+    """
 
     detectors: Sequence[Detector[Any]]
     suggestion: Callable[[SignalKind, Severity, SignalState, str], str]
+    hints: HintPolicy
 
 
 class _News(Struct):
@@ -245,8 +250,19 @@ class Shard:
             signal = self._signal(key, slot, change)
             news.signals += (signal,)
             alert = alert_for(signal, change.before, cause)
-            if alert is not None:
+            if alert is not None and self._is_told(slot, change):
                 news.alerts += (alert,)
+
+    def _is_told(self, slot: Slot, change: Change) -> bool:
+        """Say whether people hear of a change: what is found in a talk is told with measure."""
+        if not change.session:
+            return True
+        session = slot.opened().of_session(change.session)
+        return any(
+            is_told(self._rules.hints, episode, session)
+            for episode in (change.episode, change.before)
+            if episode is not None
+        )
 
     def _signal(self, key: str, slot: Slot, change: Change) -> DecisionSignal:
         episode, detector = change.episode, change.detector
