@@ -24,7 +24,7 @@ def test_a_misspelt_threshold_is_refused_and_the_names_are_told() -> None:
 
 
 def test_a_misspelt_section_is_refused_and_the_names_are_told() -> None:
-    with pytest.raises(ThresholdError, match=r"competitor_rat; there are competitor_rate"):
+    with pytest.raises(ThresholdError, match=r"competitor_rat; there are .*competitor_rate"):
         detectors(load_thresholds({"competitor_rat": {}}))
 
 
