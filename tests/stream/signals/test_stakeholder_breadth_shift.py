@@ -73,7 +73,9 @@ def breadth(seen: list[Observed], clock: np.ndarray, life: float, *, paper: bool
 def sizes(stream: list[Observed]) -> list[tuple[int, float, float]]:
     """(at, z, B of threads) at every appearance."""
     seen = appearances(stream)
-    gaps = np.minimum(np.diff([a.at for a in seen], prepend=seen[0].at) / DAY, 2.0) if seen else []
+    if not seen:
+        return []
+    gaps = np.minimum(np.diff([a.at for a in seen], prepend=seen[0].at) / DAY, 2.0)
     clock = np.cumsum(gaps)
     marks: list[tuple[float, float, int]] = []
     result, count = [], 0

@@ -15,17 +15,17 @@ Sources: signals.md S4; Page 1954; Hinkley 1971; MEDDICC (economic buyer).
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from math import sqrt
 from typing import Final
 
 from msgspec import Struct, field
 
-from dealgraph.graph.model import ActionKind, Level, Polarity, Severity, SignalKind, Stage
+from dealgraph.graph.model import ActionKind, Level, Polarity, SignalKind, Stage
 from dealgraph.stream.signals.course import (
     DAY,
     HOUR,
     MAX_EVIDENCE,
-    Course,
     Form,
     Reading,
     count_of,
@@ -40,6 +40,7 @@ from dealgraph.stream.signals.detector import (
     Scope,
     State,
 )
+from dealgraph.stream.signals.hysteresis import Held, due
 from dealgraph.stream.signals.participation import (
     Heard,
     Listener,
@@ -88,8 +89,7 @@ class Watch(Struct):
     since: int = 0
     conversations: int = 0
     attended: int = 0
-    low_since: int | None = None
-    course: Course = field(default_factory=Course)
+    held: Held = field(default_factory=Held)
 
 
 class BuyerState(State):
@@ -140,16 +140,11 @@ class EconomicBuyerShift:
         found: list[Episode] = []
         for heard in self.listener.over(state.listening, at):
             found += self._judge(state, heard, at)
-        due = self.listener.due(state.listening)
         for watch, form in ((state.rise, self.entered), (state.fall, self.fell)):
-            if watch.low_since is None:
-                continue
-            if watch.low_since + self.window_ms <= at:
-                watch.low_since = None
-                found.append(watch.course.end(form, at, self._reading(state, watch, form)))
-            else:
-                due = min(due, watch.low_since + self.window_ms)
-        state.due = due
+            reading = partial(self._reading, state, watch, form)
+            found += watch.held.settle(form, at, self.window_ms, reading)
+        low = due((state.rise.held, state.fall.held), self.window_ms)
+        state.due = min(low, self.listener.due(state.listening))
         return found
 
     def _move(self, state: BuyerState, stage: Stage, at: int) -> Sequence[Episode]:
@@ -159,11 +154,9 @@ class EconomicBuyerShift:
             return NOTHING
         state.due = NEVER
         state.listening.open.clear()
-        found = []
+        found: list[Episode] = []
         for watch, form in ((state.rise, self.entered), (state.fall, self.fell)):
-            watch.low_since = None
-            if watch.course.open:
-                found.append(watch.course.end(form, at, self._reading(state, watch, form)))
+            found += watch.held.close(form, at, partial(self._reading, state, watch, form))
         return found
 
     def _judge(self, state: BuyerState, heard: Heard, at: int) -> Iterator[Episode]:
@@ -201,20 +194,12 @@ class EconomicBuyerShift:
     def _follow(self, state: BuyerState, form: Form, at: int, *, tells: bool) -> Iterator[Episode]:
         """Raise, go on, or take note that the sum is low; `tells` says that it may raise."""
         watch, alarm = self._side(state, form)
-        course = watch.course
-        level = Level.PUSHED if watch.sum >= alarm.pushed_level else Level.RECORDED
-        severity = Severity.WARNING if level is Level.PUSHED else Severity.INFO
-        if not course.open:
-            if tells and watch.sum >= alarm.level and course.may_begin(form, at):
-                reading = self._reading(state, watch, form)
-                yield course.begin(form, at, severity, reading, level)
-            return
-        if watch.sum >= alarm.level / 2.0:
-            watch.low_since = None
-        elif watch.low_since is None:
-            watch.low_since = at
-        if tells:
-            yield course.go_on(form, at, severity, self._reading(state, watch, form), level)
+        level = None
+        if tells and watch.sum >= alarm.level:
+            level = Level.PUSHED if watch.sum >= alarm.pushed_level else Level.RECORDED
+        low = watch.sum < alarm.level / 2.0
+        reading = partial(self._reading, state, watch, form)
+        yield from watch.held.follow(form, at, level, low=low, tells=True, reading=reading)
 
     def _reading(self, state: BuyerState, watch: Watch, form: Form) -> Reading:
         mean, spread = self._usual(state)
