@@ -71,7 +71,7 @@ def _process(dealgraph: Embedded, batches: list[GraphBatch], keep: int) -> list[
     dealgraph.graph.apply = recording  # type: ignore[method-assign]
     marks = [Mark(0, process_time(), perf_counter())]
 
-    def note() -> None:
+    def note(_: int) -> None:
         position = dealgraph.runner.position()
         marks.append(Mark(position, process_time(), perf_counter()))
 

@@ -78,7 +78,7 @@ def _work(directory: Path, size: int) -> None:
     with filled(directory, size + _CHUNK * (_CHUNKS + 1)) as dealgraph:
         seen, cpu, wall = 0, 0.0, 0.0
 
-        def pause() -> None:
+        def pause(_: int) -> None:
             """Stop the dataflow after a commit, until the next line comes."""
             nonlocal seen, cpu, wall
             position = dealgraph.runner.position()

@@ -29,11 +29,15 @@ class Run(Struct):
 
 
 class KnownNode(Struct):
-    """A node: its integer, some of its claims, and per attribute the run that is believed now."""
+    """A node: its integer, some of its claims, and per attribute the run that is believed now.
+
+    `roled` says that the tables know an action of this person that tells a role.
+    """
 
     key: int
     claims: list[Claim]
     runs: dict[str, Run]
+    roled: bool = False
 
 
 class KnownEdge(Struct):

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Format of the file. It rises when a table changes, or a field of a value stored as a body."""
 
 SCHEMA: Final = """
@@ -37,6 +37,7 @@ create table if not exists action (
   opportunity integer, session integer, actor integer, kind integer not null,
   role integer not null, named integer not null, valence real, weight real, body blob not null
 );
+create table if not exists roled (node integer primary key);
 create table if not exists fresh_id (
   sum integer not null, key integer not null, primary key (sum, key)
 ) without rowid;

@@ -119,8 +119,9 @@ _NEWEST: Final = """(
     select 1 from retraction r where r.action = a.id and r.recorded_at <= :as_of)
   order by a.at desc, a.id desc limit 1)"""
 _TOLD: Final = f"""
-select n.value, {_NEWEST.format(column="named")}, {_NEWEST.format(column="role")}
-from json_each(:nodes) n"""
+select n.value, {_NEWEST.format(column="named")}, case when roled.node is not null
+  then {_NEWEST.format(column="role")} end
+from json_each(:nodes) n left join roled on roled.node = n.value"""
 _ACTIONS: Final = """
 select a.body, r.at, r.recorded_at from action a
 left join retraction r on r.action = a.id and r.recorded_at <= :as_of

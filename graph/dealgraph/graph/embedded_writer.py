@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,7 @@ from dealgraph.graph.embedded_known import Known, Run, covered, observe, remembe
 from dealgraph.graph.embedded_schema import CLEAR, EDGE_NOUNS
 from dealgraph.graph.embedded_stated import believed
 from dealgraph.graph.implied import signal_edges
-from dealgraph.graph.model import OPEN, Action, DecisionSignal, Edge, EdgeKind, Node, NodeKind
+from dealgraph.graph.model import OPEN, Action, DecisionSignal, Edge, EdgeKind, Node, NodeKind, Role
 from dealgraph.graph.schema import check_actor, check_edge, check_node
 from dealgraph.graph.store import GraphBatch, Retraction
 
@@ -139,6 +139,7 @@ class GraphWriter:
             ],
         )
         self._ids.add(connection, zip(keys, new, strict=True))
+        connection.executemany(_ADD_ROLED, self._newly_roled(new.values()))
         added = connection.execute(_COUNT_ACTIONS_AFTER, before).fetchone()
         tally.update(dict(zip(_ACTION_NOUNS, added, strict=True)))
 
@@ -161,6 +162,15 @@ class GraphWriter:
             emotion.confidence if emotion else None,
             _encode(_as_performed(action)),
         )
+
+    def _newly_roled(self, actions: Iterable[Action]) -> Iterator[tuple[int]]:
+        """Yield the people of written actions who had no role that the tables know of."""
+        for action in actions:
+            if action.role is not Role.UNKNOWN and action.actor is not None:
+                person = self._known.nodes[action.actor.kind][action.actor.id]
+                if not person.roled:
+                    person.roled = True
+                    yield (person.key,)
 
     def _key(self, connection: sqlite3.Connection, kind: NodeKind, id_: str) -> int | None:
         if not id_:
@@ -267,6 +277,7 @@ _ADD_ACTION: Final = """
 insert into action
 (key, id, at, recorded_at, opportunity, session, actor, kind, role, named, valence, weight, body)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_ADD_ROLED: Final = "insert or ignore into roled (node) values (?)"
 _ADD_RETRACTION: Final = """
 insert into retraction (action, recorded_at, at) values (?, ?, ?)
 on conflict (action) do update set recorded_at = excluded.recorded_at, at = excluded.at

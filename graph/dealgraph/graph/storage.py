@@ -57,6 +57,7 @@ class Database:
         self._closed = False
         self._idle_readers: deque[sqlite3.Connection] = deque()
         self._rollback_hooks: list[Callable[[], None]] = []
+        self._committed = threading.Condition()
         with self._typed_errors():
             self._writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
@@ -79,6 +80,8 @@ class Database:
         self._writer.execute(f"pragma synchronous={synchronous}")
         self._writer.execute(f"pragma cache_size=-{_CACHE_KIB}")
         self._writer.execute("pragma wal_autocheckpoint=0")  # Checkpoints does it
+        # Else every statement that may fail halfway keeps what it changes in a file of its own.
+        self._writer.execute("pragma temp_store=memory")
         self._writer.executescript(schema)
         if found != version:
             self._writer.execute(f"pragma user_version={version}")
@@ -122,7 +125,14 @@ class Database:
                 if not level:
                     self._writing_thread = 0
             if not level:
+                with self._committed:
+                    self._committed.notify_all()
                 self._checkpoints.note(self._writer)
+
+    def wait_for_commit(self, wanted: Callable[[], bool], seconds: float) -> None:
+        """Return when a commit has brought about what is `wanted`, or after `seconds`."""
+        with self._committed:
+            self._committed.wait_for(wanted, seconds)
 
     def _roll_back(self, level: int) -> None:
         # SQLite itself may have rolled back, for example when the disk is full.

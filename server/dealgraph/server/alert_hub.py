@@ -1,12 +1,14 @@
 """Live alerts for many readers: one ring of the newest ones, and a cursor per reader.
 
-The hub tails the topic of alerts in one thread. A reader within the ring is served from memory, one
+The hub tails the topic of alerts: whoever commits some hands them over in its own thread, since each change
+of threads on the way costs an alert a millisecond. A reader within the ring is served from memory, one
 further back from the log, so a slow reader costs no memory. What a reader will not get is told to
 it as a `Gap`.
 """
 
 import asyncio
 import itertools
+import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -79,10 +81,12 @@ class AlertHub:
         self._first = 0
         self._newest = ResumePoint(0, "")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alerts")
-        self._tail_lock = asyncio.Lock()
-        self._woken = asyncio.Event()
+        self._tailing = threading.Lock()
+        self._tailed: int | None = None
+        self._overfull = asyncio.Event()
         self._changed = asyncio.Event()
         self._progress = asyncio.Event()
+        self._expecting = 0
         self._loop = asyncio.get_running_loop()
         self._readers = itertools.count()
         self._live: dict[int, int] = {}
@@ -100,39 +104,36 @@ class AlertHub:
         return self._first
 
     async def run(self) -> None:
-        """Tail the alerts until cancelled. Raises StorageError when the log cannot be read."""
+        """Take in what was there before, then trim what is too much, until cancelled. Raises StorageError."""
+        await self.catch_up()
         while True:
-            self._woken.clear()
-            await self.catch_up()
-            await self._woken.wait()
+            await self._overfull.wait()
+            self._overfull.clear()
+            await self._in_thread(self._trim)
 
-    def wake(self) -> None:
-        """Say that the dataflow committed something. May be called in any thread."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._woken.set)
+    def wake(self, alerts: int) -> None:
+        """Say that the dataflow committed something, with so many alerts. May be called in any thread."""
+        if alerts:
+            self._tail()
+        if self._expecting and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell_progress)
 
     async def catch_up(self) -> None:
-        """Take in all alerts that are committed now, and tell those who wait for progress."""
-        async with self._tail_lock:
-            if not self._newest.offset:
-                await self._in_thread(self._begin)
-            while records := await self._read(self._newest.offset):
-                self._take(records)
-            if self._newest.offset - self._first >= self._keep + self._ring:
-                await self._in_thread(self._trim)
-        self._progress.set()
-        self._progress = asyncio.Event()
+        """Take in all alerts that are committed now."""
+        await self._in_thread(self._tail)
 
     async def begin_again(self) -> None:
         """Read the alerts in memory anew: some of them are gone, or say something else."""
-        async with self._tail_lock:
-            self._entries.clear()
-            await self._in_thread(self._begin)
-        await self.catch_up()
+        await self._in_thread(lambda: self._tail(anew=True))
 
-    async def progressed(self) -> None:
-        """Return after the dataflow has committed and what it found was taken in."""
-        await self._progress.wait()
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Return when the dataflow has `reached` something by what it committed."""
+        self._expecting += 1  # before the first look: no commit after it goes unnoticed
+        try:
+            while not reached():
+                await self._progress.wait()
+        finally:
+            self._expecting -= 1
 
     def stop(self) -> None:
         """End all readers with an error that tells their clients to connect again."""
@@ -223,18 +224,37 @@ class AlertHub:
     def _entry(self, record: Record) -> Entry:
         return Entry(record.offset, self._decode(record.body))
 
-    def _begin(self) -> None:
-        self._first = self._log.first(Topic.ALERTS)
-        self._floor = max(0, self._first - 1, self._log.end(Topic.ALERTS) - self._ring)
-        self._newest = ResumePoint(self._floor, "")
+    def _tail(self, *, anew: bool = False) -> None:
+        """Read what is new, in any thread, and hand it over to the loop."""
+        with self._tailing:
+            start: tuple[int, int] | None = None
+            if anew or self._tailed is None:
+                first = self._log.first(Topic.ALERTS)
+                self._tailed = max(0, first - 1, self._log.end(Topic.ALERTS) - self._ring)
+                start = first, self._tailed
+            entries: list[Entry] = []
+            while records := self._log.read(Topic.ALERTS, self._tailed, _BATCH):
+                self._tailed = records[-1].offset
+                entries += [self._entry(record) for record in records]
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._take, start, entries)
 
-    def _take(self, records: list[Record]) -> None:
-        self._entries += [self._entry(record) for record in records]
-        self._first = self._first or records[0].offset
-        self._newest = self._entries[-1].point
+    def _take(self, start: tuple[int, int] | None, entries: list[Entry]) -> None:
+        """Take in alerts; `start` is the oldest offset and the floor when they are all there are."""
+        if start is not None:
+            self._entries.clear()
+            self._first, self._floor = start
+            self._newest = ResumePoint(self._floor, "")
+        if not entries:
+            return
+        self._entries += entries
+        self._first = self._first or entries[0].offset
+        self._newest = entries[-1].point
         if len(self._entries) >= 2 * self._ring:
             self._floor = self._entries[-self._ring - 1].offset
             del self._entries[: -self._ring]
+        if self._newest.offset - self._first >= self._keep + self._ring:
+            self._overfull.set()
         self._tell()
 
     def _trim(self) -> None:
@@ -245,6 +265,10 @@ class AlertHub:
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def _tell_progress(self) -> None:
+        self._progress.set()
+        self._progress = asyncio.Event()
 
     def _backlog(self) -> float:
         return max((self._newest.offset - at for at in list(self._live.values())), default=0)

@@ -75,7 +75,7 @@ class Embedded:
         graph_file: str = _GRAPH,
     ) -> None:
         self._resources = ExitStack()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[int], None]] = []
         self.directory = directory
         self._graph_file = graph_file
         try:
@@ -137,8 +137,11 @@ class Embedded:
             clock,
         )
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called, in the thread of the dataflow, after each commit and on its death."""
+    def listen(self, listener: Callable[[int], None]) -> None:
+        """Have `listener` called in the thread of the dataflow: after each commit, and on its death.
+
+        It is told how many alerts were committed.
+        """
         self._listeners.append(listener)
 
     def finish(self) -> None:
@@ -152,9 +155,9 @@ class Embedded:
         self.runner.stop()
         self._resources.close()
 
-    def _committed(self) -> None:
+    def _committed(self, alerts: int = 0) -> None:
         for listener in self._listeners:
-            listener()
+            listener(alerts)
 
     def _database(self, name: str, schema: str, version: int, *, durable: bool) -> Database:
         database = Database(self.directory / name, schema, version=version, durable=durable)

@@ -162,8 +162,7 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
         end = self._log_end()
         try:
             async with asyncio.timeout(self._hint_wait_seconds):
-                while self._flow.position() < end:
-                    await self._hub.progressed()
+                await self._hub.until(lambda: self._flow.position() >= end)
         except TimeoutError:
             return
 

@@ -79,7 +79,7 @@ class Server:
         services = self.services = Services(embedded, self._settings, self._metrics, self._clock)
         self._resources.push_async_callback(services.close)
         embedded.listen(services.hub.wake)
-        embedded.listen(lambda: self._check_dataflow(loop))
+        embedded.listen(lambda _: self._check_dataflow(loop))
         embedded.runner.start()
         tail = loop.create_task(services.hub.run())
         self._resources.callback(tail.cancel)

@@ -94,6 +94,10 @@ class EventLog(RecordSink, Protocol):
         """Return the offset of the newest record ever appended, 0 when there is none. Cheap."""
         ...
 
+    def wait(self, topic: Topic, after: int, seconds: float) -> None:
+        """Return when a record after `after` is committed, or after `seconds`."""
+        ...
+
     def trim(self, topic: Topic, before: int) -> int:
         """Forget records with offsets below `before`; return how many."""
         ...

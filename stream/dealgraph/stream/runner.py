@@ -107,6 +107,7 @@ class Runner:
             self._batch,
             follow=follow,
             stop=self._stop,
+            written=parts.writer.committed,
             clock=self._clock,
             meter=parts.meter,
         )

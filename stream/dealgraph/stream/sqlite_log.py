@@ -100,6 +100,10 @@ class SqliteLog:
             row = connection.execute(_END, (f"log_{topic.value}",)).fetchone()
         return row[0] if row else 0
 
+    def wait(self, topic: Topic, after: int, seconds: float) -> None:
+        """Return when a record after `after` is committed by this process, or after `seconds`."""
+        self._databases[topic].wait_for_commit(lambda: self.end(topic) > after, seconds)
+
     def trim(self, topic: Topic, before: int) -> int:
         """Forget records with offsets below `before`; return how many."""
         with self._databases[topic].transaction() as connection:

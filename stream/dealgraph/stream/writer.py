@@ -31,7 +31,7 @@ class Writer:
 
     Outcomes may come in any order of their sequence numbers; they are written in order, so what the log
     says alone decides what is written. Graph, alerts and position share one commit. `on_commit` is
-    called after each.
+    called after each with the number of alerts.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Writer:
         logs: Logs,
         clock: Callable[[], int],
         meter: Meter,
-        on_commit: Callable[[], None],
+        on_commit: Callable[[int], None],
     ) -> None:
         self._graph = graph
         self._logs = logs
@@ -99,7 +99,7 @@ class Writer:
             self._position = position
             self._changed.notify_all()
         self._measure(ready)
-        self._on_commit()
+        self._on_commit(len(alerts))
 
     def _time_of(self, ready: Sequence[Outcome]) -> EventTime:
         """Return how far event time has come with these outcomes."""
