@@ -265,3 +265,14 @@ def _elsewhere(call: Callable[[], T]) -> T:
     thread.start()
     thread.join()
     return results[0]
+
+
+def test_waiting_ends_with_the_commit_of_a_record(log: EventLog) -> None:
+    log.wait(Topic.INTERACTIONS, 0, 0.0)
+    writer = threading.Thread(target=lambda: log.append(Topic.INTERACTIONS, [record("a")]))
+    writer.start()
+    log.wait(Topic.INTERACTIONS, 0, 30.0)
+
+    assert log.end(Topic.INTERACTIONS) == 1
+    log.wait(Topic.INTERACTIONS, 0, 30.0)
+    writer.join()
