@@ -33,10 +33,12 @@ from dealgraph.stream.ingest import Gate
 from dealgraph.stream.interaction import Purpose
 from dealgraph.stream.log import RecordSink, Topic
 from dealgraph.stream.meter import Meter
+from dealgraph.stream.rule_audit import RuleChange, note_rules
 from dealgraph.stream.runner import Runner
 from dealgraph.stream.shard import Rules
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.suggestions import load_suggestions
+from dealgraph.stream.signals.threshold_file import ThresholdFile, read_thresholds
 from dealgraph.stream.signals.thresholds import Team, load_thresholds
 from dealgraph.stream.sqlite_log import SqliteLog
 from dealgraph.stream.tagging.learnt_tagger import LearntTagger, shipped_models
@@ -115,8 +117,10 @@ class Embedded:
             return suggestions.text(kind, severity, language, state, form)
 
         flow, log, graph = settings.dataflow, self.log, self.graph
-        found = detectors(load_thresholds(teams=_teams(settings)))
+        stated = stated_thresholds(settings)
+        found = detectors(load_thresholds(stated.thresholds, _teams(settings)))
         rules = Rules(found, suggestion, _hint_policy(settings))
+        note_rules(self.log, found, _change(settings, stated, clock()))
 
         def parts(alerts: RecordSink, meter: Meter) -> Parts:
             """Return what the dataflow is made of, at the position that the graph has now."""
@@ -190,6 +194,17 @@ def open_embedded(directory: Path, settings: Settings, clock: Clock, meter: Mete
             f"The data directory {directory} cannot be made: {error.strerror}."
         ) from error
     return Embedded(directory, settings, clock, meter)
+
+
+def stated_thresholds(settings: Settings) -> ThresholdFile:
+    """Return the tenant's thresholds. Raises ThresholdError that names the file."""
+    file = settings.signals.thresholds
+    return read_thresholds(Path(file)) if file else ThresholdFile()
+
+
+def _change(settings: Settings, stated: ThresholdFile, at: int) -> RuleChange:
+    file = settings.signals.thresholds
+    return RuleChange(at, {}, stated.thresholds, file, stated.origin)
 
 
 @contextmanager

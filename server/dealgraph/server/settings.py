@@ -109,6 +109,12 @@ class HintSettings(Struct, frozen=True, forbid_unknown_fields=True):
     teams: dict[str, TeamSettings] = {}
 
 
+class SignalSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds of decision signals: a file from `dealgraph signals calibrate`, "" for the shipped ones."""
+
+    thresholds: str = ""
+
+
 class DataflowSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The shape of the dataflow; changing `shards` is safe, state is read anew from the graph.
 
@@ -166,6 +172,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tagging: TaggingSettings = TaggingSettings()
     alerts: AlertSettings = AlertSettings()
     hints: HintSettings = HintSettings()
+    signals: SignalSettings = SignalSettings()
     dataflow: DataflowSettings = DataflowSettings()
     channels: ChannelSettings = ChannelSettings()
     erasure: ErasureSettings = ErasureSettings()

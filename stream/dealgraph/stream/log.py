@@ -17,6 +17,7 @@ class Topic(StrEnum):
 
     The options are what dead letters were read with, kept to read them again. Erasures are requests to
     erase what is known of a person; `remade` lies with the graph and names those that it was made after.
+    Rules are the thresholds of detectors, since when which were in force.
     """
 
     INTERACTIONS = "interactions"
@@ -31,6 +32,7 @@ class Topic(StrEnum):
     HELD = "held"
     ERASURES = "erasures"
     REMADE = "remade"
+    RULES = "rules"
 
 
 class Record(Struct, frozen=True, gc=False):

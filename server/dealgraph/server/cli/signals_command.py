@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from dealgraph.server.cli.command import Command
 from dealgraph.server.cli.scenarios import chosen_scenario
+from dealgraph.server.cli.signals_calibrate import AUDIT, CALIBRATE, TRY
 from dealgraph.server.cli.signals_report import lines_of, show_lines
 from dealgraph.server.cli.terminal import console
 from dealgraph.server.compose import consent_policy, open_tagger
@@ -23,12 +24,20 @@ from dealgraph.stream.world.scenario import shipped
 
 _HELP: Final = """
 Work with decision signals: how good they are, why one was raised, and where their thresholds stand.
+
+Thresholds are data: `calibrate` finds some for your own history, `try` shows what they would have done, the
+settings put them in force, and `audit` shows which were in force since when.
 """
 
 
 @click.group(help=_HELP, short_help="Judge, explain and calibrate decision signals")
 def COMMAND() -> None:  # noqa: N802
     """Hold the commands of the signals together."""
+
+
+COMMAND.add_command(CALIBRATE)
+COMMAND.add_command(TRY)
+COMMAND.add_command(AUDIT)
 
 
 @COMMAND.command(

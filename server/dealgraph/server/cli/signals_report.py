@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dealgraph.graph.model import Level
 from dealgraph.server.cli.terminal import table
+from dealgraph.stream.evaluation.calibration import Found, Trial
 from dealgraph.stream.evaluation.judging import (
     Interval,
     Verdict,
@@ -96,3 +97,36 @@ def show_lines(out: Console, lines: Sequence[Line]) -> None:
         "Weeks per false: opportunity-weeks of clean deals per signal raised for nothing.",
         markup=False,
     )
+
+
+def show_found(out: Console, found: Sequence[Found], weeks: float) -> None:
+    """Print the levels that calibration found."""
+    numbers = ("Was", "Is", "Alarms", "Weeks per alarm")
+    shown = table(
+        f"Levels, from {weeks:,.0f} opportunity-weeks",
+        ["Rule", "Level", "Value", *numbers],
+        numbers,
+    )
+    for one in found:
+        per_alarm = "none" if one.weeks_per_alarm is None else f"{one.weeks_per_alarm:,.0f}"
+        shown.add_row(
+            one.rule, one.level.lower(), one.path, f"{one.before:g}", f"{one.value:g}",
+            f"{one.alarms}", per_alarm,
+        )  # fmt: skip
+    out.print(shown)
+
+
+def show_trials(out: Console, trials: Sequence[Trial], origin: str, most: int) -> None:
+    """Print what other thresholds would have done, with at most `most` deals by name."""
+    shown = table(
+        f"Raised in {origin}", ["Signal", "Level", "Now", "Then", "In these deals"], ("Now", "Then")
+    )
+    for trial in trials:
+        deals = [f"-{name}" for name in trial.only_now] + [f"+{name}" for name in trial.only_then]
+        more = f" and {len(deals) - most} more" if len(deals) > most else ""
+        shown.add_row(
+            trial.signal, trial.level.lower(), f"{trial.now}", f"{trial.then}",
+            ", ".join(deals[:most]) + more or "the same",
+        )  # fmt: skip
+    out.print(shown)
+    out.print("- no longer raised in this deal, + newly raised.", markup=False)
