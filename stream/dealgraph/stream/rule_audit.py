@@ -40,11 +40,9 @@ def note_rules(log: EventLog, rules: Iterable[Detector[Any]], change: RuleChange
     """Note that rules are in force, unless the same were before; say whether they changed."""
     versions = {rule.rule: rule.version for rule in rules}
     change = msgspec.structs.replace(change, versions=versions)
-    number, newest = 0, None
-    for newest in rule_changes(log):
-        number += 1
-    if newest is not None and newest.versions == versions:
+    known = list(rule_changes(log))
+    if known and known[-1].versions == versions:
         return False
     body = msgspec.msgpack.encode(change)
-    log.append(Topic.RULES, [NewRecord(f"rules/{number}", b"", change.at, body)])
+    log.append(Topic.RULES, [NewRecord(f"rules/{len(known)}", b"", change.at, body)])
     return True

@@ -39,7 +39,7 @@ WEEKS = 12
 def curious(seed: int) -> Watched:
     """Twelve weeks of two calls each in which a technical lead asks more and more, or does not."""
     chance = random.Random(seed)
-    actions: list[Observed] = []
+    actions = list[Observed]()
     for call in range(2 * WEEKS):
         at = START + call * 3 * DAY
         for minute in range(8):

@@ -1,4 +1,4 @@
-"""Finds the levels of detectors that give the asked rate of false alarms, on histories in which all are false.
+"""Finds the levels of detectors that give the asked rate of false alarms, where all alarms are false.
 
 The histories are the clean deals of a scenario, or a tenant's own deals: then true signals count as false
 ones, and the levels come out on the safe side. A *lever* is a pair of values in the thresholds of a rule
