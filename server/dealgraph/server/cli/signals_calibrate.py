@@ -56,8 +56,8 @@ _MOST_NAMED: Final = 8
     Find thresholds that come for nothing at most as often as asked, and write them to --out.
 
     First what is usual is learnt (rates and delays, with shrinkage towards the shipped values), then the
-    levels of each rule are searched. On a tenant's own history all signals count as false, the true ones too, so
-    the levels come out on the safe side; a simulated world uses its clean deals only.
+    levels of each rule are searched. On a tenant's own history all signals count as false, the true ones too,
+    so the levels come out on the safe side; a simulated world uses its clean deals only.
     """,
     examples=(
         ("from your own history", "dealgraph signals calibrate --data ./mydata --out signals.yaml"),
