@@ -14,26 +14,21 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from dealgraph.graph.model import ActionKind, SignalKind, Stage
+from dealgraph.graph.model import ActionKind, Stage
+from dealgraph.stream.at_work import NO_EPISODES, AtWork, Found, Numbers, Saved
 from dealgraph.stream.observation import placed
-from dealgraph.stream.signals.detector import NEVER, Episode, Observed, State
+from dealgraph.stream.signals.detector import NEVER, Episode, Observed
 from dealgraph.stream.told import Bound, Change, Name, Told, differences, news
 
 _Key = tuple[int, str]
-_Where = tuple[int, str]
-_Counts = Mapping[tuple[SignalKind, str], int]
 
 FIRST: Final[_Key] = (-(1 << 62), "")
 """The place before all actions: `newest` of a state that has none."""
-_NONE: Final[_Counts] = {}
 _EVERY: Final = 32
 """Actions between two kept states."""
 _SESSION_GAP_MS: Final = 4 * 3_600_000
-_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class History(Protocol):
@@ -48,32 +43,6 @@ class History(Protocol):
         ...
 
 
-class _Running:
-    """A detector at work on the opportunity or on one session of it.
-
-    `base` holds how many episodes each (kind, form) had when the session started anew, `counts` how many
-    it has now. `stored` is the state as bytes, None when it changed since.
-    """
-
-    __slots__ = ("base", "counts", "last_at", "state", "stored")
-
-    def __init__(self, state: State, base: _Counts, counts: _Counts, last_at: int) -> None:
-        self.state = state
-        self.base = base
-        self.counts = dict(counts)
-        self.last_at = last_at
-        self.stored: bytes | None = None
-
-
-class _Saved(Struct, frozen=True):
-    """A running detector as it is kept."""
-
-    state: bytes
-    base: _Counts
-    counts: _Counts
-    last_at: int
-
-
 class _Kept(Struct, frozen=True):
     """All detectors as they were after the action at `place`, with timers seen to until `awake`."""
 
@@ -82,12 +51,13 @@ class _Kept(Struct, frozen=True):
     stage: Stage
     segment: str
     rep: str
-    running: Mapping[_Where, _Saved]
-    ended: Mapping[_Where, _Counts]
+    whole: Saved | None
+    talks: Mapping[str, Saved]
+    ended: Mapping[str, Numbers]
     told: Mapping[Name, Told]
 
 
-_START: Final = _Kept(FIRST, FIRST[0], Stage.UNKNOWN, "", "", {}, {}, {})
+_START: Final = _Kept(FIRST, FIRST[0], Stage.UNKNOWN, "", "", None, {}, {}, {})
 
 
 class OpportunityState:
@@ -99,7 +69,8 @@ class OpportunityState:
     def __init__(
         self, detectors: Sequence[Bound], aliases: Mapping[str, str], history: History
     ) -> None:
-        self._detectors = detectors
+        self._of_deal = tuple(bound for bound in detectors if not bound.by_session)
+        self._of_talk = tuple(bound for bound in detectors if bound.by_session)
         self._rules = {bound.rule: bound for bound in detectors}
         self._aliases = aliases
         self._history = history
@@ -107,8 +78,9 @@ class OpportunityState:
         self._kept: list[_Kept] = []
         self._tail: list[Observed] = []
         self._since_kept = 0
-        self._running: dict[_Where, _Running] = {}
-        self._ended: dict[_Where, _Counts] = {}
+        self._whole = AtWork(self._of_deal)
+        self._talks: dict[str, AtWork] = {}
+        self._ended: dict[str, Numbers] = {}
         self._told: dict[Name, Told] = {}
         self._awake = FIRST[0]
         self._segment = self._rep = ""
@@ -137,20 +109,15 @@ class OpportunityState:
 
     def wake(self, until: int) -> list[Change]:
         """Let time go on without an action, and return what that changes."""
-        found: list[tuple[int, int, str, Change]] = []
-        self.due = NEVER
-        for (index, session), running in self._running.items():
-            state, detector = running.state, self._detectors[index].detector
-            while state.due <= until:
-                at, running.stored = state.due, None
-                for episode in detector.wake(state, at):
-                    found.append((at, index, session, self._tell(index, session, episode)))
-                if state.due <= at:
-                    raise ValueError(f"{detector.rule} was woken at {at} and asks for {state.due}")
-                self._awake = max(self._awake, at)
-            self.due = min(self.due, state.due)
+        found: list[tuple[int, str, int, Found]] = []
+        for work in (self._whole, *self._talks.values()):
+            if work.due <= until:
+                found += [(at, work.session, place, one) for at, place, one in work.wake(until)]
+        self.due = min((w.due for w in (self._whole, *self._talks.values())), default=NEVER)
         found.sort(key=lambda item: item[:3])
-        return [change for *_, change in found]
+        if found:
+            self._awake = max(self._awake, found[-1][0])
+        return [self._tell(session, one) for _, session, _, one in found]
 
     def renew(self, horizon: int) -> list[Change]:
         """Start anew from all that is known, and return how that differs from what was told."""
@@ -193,20 +160,13 @@ class OpportunityState:
         self._segment = action.segment or self._segment
         self._rep = action.rep or self._rep
         seen = placed(action, self.stage, self._segment, self._aliases)
-        session = action.session
-        for index, bound in enumerate(self._detectors):
-            if bound.by_session:
-                if staged or not session or (bound.needs and not bound.needs & action.topics):
-                    continue
-                where = session
-            elif bound.needs and not staged and not bound.needs & action.topics:
-                continue
-            else:
-                where = ""
-            running = self._at_work(index, where, action.at)
-            for episode in bound.detector.observe(running.state, seen):
-                changes.append(self._tell(index, where, episode))
-            self.due = min(self.due, running.state.due)
+        whole = self._whole
+        changes += [self._tell("", one) for one in whole.observe(seen, staged=staged)]
+        self.due = min(self.due, whole.due)
+        if action.session and not staged:
+            talk = self._talk(action.session, action.at)
+            changes += [self._tell(talk.session, one) for one in talk.observe(seen, staged=False)]
+            self.due = min(self.due, talk.due)
         self._tail.append(action)
         self.newest = (action.at, action.id)
         self._since_kept += 1
@@ -214,25 +174,18 @@ class OpportunityState:
             self._keep()
         return changes
 
-    def _at_work(self, index: int, session: str, at: int) -> _Running:
-        """Return a detector that is at work, or set it to work."""
-        where = (index, session)
-        running = self._running.get(where)
-        if running is None or (session and at - running.last_at > _SESSION_GAP_MS):
-            counts = self._ended.pop(where, _NONE) if running is None else running.counts
-            state = self._detectors[index].detector.begin()
-            running = self._running[where] = _Running(state, counts, counts, at)
-        running.last_at = at
-        running.stored = None
-        return running
+    def _talk(self, session: str, at: int) -> AtWork:
+        """Return the detectors of a session, set to work anew after a long pause."""
+        talk = self._talks.get(session)
+        if talk is None:
+            talk = AtWork(self._of_talk, session, self._ended.pop(session, NO_EPISODES))
+            self._talks[session] = talk
+        elif at - talk.last_at > _SESSION_GAP_MS:
+            talk = self._talks[session] = AtWork(self._of_talk, session, talk.numbers)
+        return talk
 
-    def _tell(self, index: int, session: str, episode: Episode) -> Change:
-        bound, running = self._detectors[index], self._running[(index, session)]
-        form = (episode.kind, episode.form)
-        earlier = running.base.get(form, 0)
-        if earlier:
-            episode = replace(episode, number=episode.number + earlier)
-        running.counts[form] = episode.number + 1
+    def _tell(self, session: str, found: Found) -> Change:
+        bound, episode = found
         name = (bound.rule, session, episode.kind, episode.form, episode.number)
         before, told = self._told.get(name), Told(episode, self._rep)
         self._told[name] = told
@@ -243,23 +196,19 @@ class OpportunityState:
     def _keep(self) -> None:
         """Keep the state as it is, to return to; let go of what no return can need."""
         self._since_kept = 0
-        running: dict[_Where, _Saved] = {}
         long_ago = self.newest[0] - _SESSION_GAP_MS
-        for where, one in list(self._running.items()):
-            if where[1] and one.last_at < long_ago and one.state.due == NEVER:
-                del self._running[where]
-                if one.counts:
-                    self._ended[where] = one.counts
-                continue
-            if one.stored is None:
-                one.stored = _encode(one.state)
-            running[where] = _Saved(one.stored, one.base, dict(one.counts), one.last_at)
+        for session, talk in list(self._talks.items()):
+            if talk.last_at < long_ago and talk.due == NEVER:
+                del self._talks[session]
+                if talk.numbers:
+                    self._ended[session] = talk.numbers
         earlier = self._kept[-1]
         self._tail = self._tail[bisect_right(self._tail, earlier.place, key=_place) :]
         self._told = _recent(self._told, earlier.place)
         kept = _Kept(
-            self.newest, self._awake, self.stage, self._segment, self._rep,
-            running, dict(self._ended), dict(self._told),
+            self.newest, self._awake, self.stage, self._segment, self._rep, self._whole.save(),
+            {session: talk.save() for session, talk in self._talks.items()},
+            dict(self._ended), dict(self._told),
         )  # fmt: skip
         self._kept = [earlier, kept]
 
@@ -273,14 +222,15 @@ class OpportunityState:
         self.stage, self._segment, self._rep = kept.stage, kept.segment, kept.rep
         self._ended = dict(kept.ended)
         self._told = _recent(kept.told, self._kept[0].place)
-        self._running = {where: self._resumed(where, one) for where, one in kept.running.items()}
-        self.due = min((one.state.due for one in self._running.values()), default=NEVER)
-
-    def _resumed(self, where: _Where, saved: _Saved) -> _Running:
-        state = self._detectors[where[0]].decode(saved.state)
-        running = _Running(state, saved.base, saved.counts, saved.last_at)
-        running.stored = saved.state
-        return running
+        if kept.whole is None:
+            self._whole = AtWork(self._of_deal)
+        else:
+            self._whole = AtWork.resumed(self._of_deal, "", kept.whole)
+        self._talks = {
+            session: AtWork.resumed(self._of_talk, session, saved)
+            for session, saved in kept.talks.items()
+        }
+        self.due = min((w.due for w in (self._whole, *self._talks.values())), default=NEVER)
 
 
 def _recent(told: Mapping[Name, Told], place: _Key) -> dict[Name, Told]:
