@@ -26,7 +26,9 @@ from dealgraph.graph.store import (
     EventTime,
     GraphBatch,
     GraphStore,
+    Lifespan,
     Retraction,
+    SignalQuery,
     TimelineQuery,
     Timer,
     emotion_id,
@@ -511,3 +513,42 @@ def test_signals_of_a_session_are_those_of_no_deal(store: GraphStore) -> None:
     assert store.signals(NodeRef(NodeKind.SESSION, "call-9")) == [alone]
     with pytest.raises(ValueError, match="CUSTOMER has no timeline"):
         store.signals(NodeRef(NodeKind.CUSTOMER, "acme"))
+
+
+def test_all_versions_of_a_signal_are_kept(store: GraphStore) -> None:
+    raised = make_signal(at=20, recorded_at=30)
+    updated = make_signal(at=25, recorded_at=40, state=SignalState.UPDATED)
+    store.apply(GraphBatch(signals=[raised]))
+    store.apply(GraphBatch(signals=[updated, raised]))
+    assert store.signal_versions("s1") == [raised, updated]
+    assert store.signal_versions("s1", 35) == [raised]
+    assert store.signal_versions("s1", 29) == []
+
+
+def test_signals_are_listed_once_in_the_version_believed_the_newest_first(
+    store: GraphStore,
+) -> None:
+    first = make_signal(id="first", at=20, recorded_at=30)
+    second = make_signal(id="second", at=21, recorded_at=31, opportunity="another")
+    later = make_signal(id="first", at=25, recorded_at=40, state=SignalState.RETRACTED)
+    store.apply(GraphBatch(signals=[first, second, later]))
+    assert store.list_signals(SignalQuery()) == [later, second]
+    assert store.list_signals(SignalQuery(as_of=35)) == [second, first]
+    assert store.list_signals(SignalQuery(limit=1, as_of=35)) == [second]
+    assert store.list_signals(SignalQuery(before=(31, "second"), as_of=35)) == [first]
+    assert store.list_signals(SignalQuery(opportunity="another")) == [second]
+
+
+def test_a_lifespan_goes_from_the_first_to_the_last_action_known(store: GraphStore) -> None:
+    store.apply(
+        GraphBatch(
+            actions=[
+                make_action("a", at=10, recorded_at=50),
+                make_action("b", at=30, recorded_at=40),
+                make_action("c", at=20, recorded_at=60),
+            ]
+        )
+    )
+    assert store.lifespans() == [Lifespan(DEAL.id, 10, 30)]
+    assert store.lifespans(45) == [Lifespan(DEAL.id, 30, 30)]
+    assert store.lifespans(39) == []

@@ -9,7 +9,7 @@ from typing import Final
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.memory import MemoryGraph
 from dealgraph.graph.model import EdgeKind, NodeKind, NodeRef
-from dealgraph.graph.store import NOW, EdgeQuery, GraphStore, TimelineQuery
+from dealgraph.graph.store import NOW, EdgeQuery, GraphStore, SignalQuery, TimelineQuery
 from tests.support.graph_facts import EVERYTHING
 
 STORES: Final[dict[str, Callable[[Path], GraphStore]]] = {
@@ -49,6 +49,10 @@ def everything_known(store: GraphStore, as_of: int = NOW) -> dict[str, object]:
         "committees": [store.committee(ref.id, as_of) for ref in deals],
         "same": [store.same_as([ref], as_of) for ref in people],
         "signals": [store.signal(id_, as_of) for id_ in ("g1", "g2")],
+        "signals of deals": [store.signals(ref, as_of) for ref in deals],
+        "versions": [store.signal_versions(id_, as_of) for id_ in ("g1", "g2", "nothing")],
+        "listed signals": [store.list_signals(query) for query in _signal_queries(as_of)],
+        "lifespans": store.lifespans(as_of),
     }
 
 
@@ -89,6 +93,15 @@ def _timelines(as_of: int) -> list[TimelineQuery]:
         TimelineQuery(since=3, before=9, as_of=as_of),
         TimelineQuery(after=(5, "x"), as_of=as_of),
         TimelineQuery(after=(5, "x"), newest_first=True, as_of=as_of),
+    ]
+
+
+def _signal_queries(as_of: int) -> list[SignalQuery]:
+    return [
+        SignalQuery(as_of=as_of),
+        SignalQuery(limit=1, as_of=as_of),
+        SignalQuery(before=(6, "g2"), as_of=as_of),
+        SignalQuery(opportunity="o1", as_of=as_of),
     ]
 
 

@@ -11,13 +11,20 @@ from dealgraph.graph.embedded_scans import scan_edges, scan_nodes
 from dealgraph.graph.embedded_schema import EDGE_NOUNS, SCHEMA, VERSION
 from dealgraph.graph.embedded_state import State
 from dealgraph.graph.embedded_summaries import (
+    load_lifespans,
     load_opportunities,
     load_stages,
     load_tallies,
     load_timeline,
     same_people,
 )
-from dealgraph.graph.embedded_values import load_actions, load_nodes, load_signals, load_versions
+from dealgraph.graph.embedded_values import (
+    load_actions,
+    load_newest_signals,
+    load_nodes,
+    load_signals,
+    load_versions,
+)
 from dealgraph.graph.embedded_writer import GraphWriter
 from dealgraph.graph.model import Action, DecisionSignal, Edge, EdgeKind, Node, NodeKind, NodeRef
 from dealgraph.graph.people import committee_of
@@ -29,7 +36,9 @@ from dealgraph.graph.store import (
     EdgeQuery,
     EventTime,
     GraphBatch,
+    Lifespan,
     Retraction,
+    SignalQuery,
     TimelineQuery,
     Timer,
     check_timeline,
@@ -189,9 +198,23 @@ class EmbeddedGraph:
 
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
         """Return a decision signal as it was known."""
-        with self._state() as state:
-            versions = load_versions(state, [signal_id], as_of).get(signal_id)
+        versions = self.signal_versions(signal_id, as_of)
         return versions[-1] if versions else None
+
+    def signal_versions(self, signal_id: str, as_of: int = NOW) -> list[DecisionSignal]:
+        """Return all known versions of a signal, the one believed last."""
+        with self._state() as state:
+            return load_versions(state, [signal_id], as_of).get(signal_id, [])
+
+    def list_signals(self, query: SignalQuery) -> list[DecisionSignal]:
+        """Return signals in the order (recorded_at, id), the newest first."""
+        with self._state() as state:
+            return load_newest_signals(state, query)
+
+    def lifespans(self, as_of: int = NOW) -> list[Lifespan]:
+        """Return the lifespan of every opportunity with an action, by id."""
+        with self._state() as state:
+            return load_lifespans(state, as_of)
 
     def signals(self, ref: NodeRef, as_of: int = NOW) -> list[DecisionSignal]:
         """Return the signals of an opportunity, or of a session that has none, as they were known."""

@@ -57,6 +57,7 @@ create table if not exists signal (
 );
 create index if not exists signal_by_id on signal (id, recorded_at);
 create index if not exists signal_by_opportunity on signal (opportunity, id);
+create index if not exists signal_by_time on signal (recorded_at, id);
 create index if not exists signal_by_session on signal (session, id);
 create table if not exists evidence (
   action text not null, signal text not null,

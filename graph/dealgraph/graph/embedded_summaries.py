@@ -10,7 +10,7 @@ from dealgraph.graph.implied import STAGE
 from dealgraph.graph.model import Action, ActionKind, NodeKind, NodeRef, Role
 from dealgraph.graph.people import Tally, components
 from dealgraph.graph.schema import JOINABLE
-from dealgraph.graph.store import TimelineQuery
+from dealgraph.graph.store import Lifespan, TimelineQuery
 
 _NO_BOUND: Final = 1 << 62
 
@@ -76,6 +76,12 @@ def load_opportunities(state: State, people: Sequence[NodeRef]) -> list[str]:
     return [id_ for (id_,) in state.execute(_OPPORTUNITIES, (keys,))]
 
 
+def load_lifespans(state: State, as_of: int) -> list[Lifespan]:
+    """Return the lifespan of every opportunity with an action, by id."""
+    rows = state.execute(_LIFESPANS, {"kind": NodeKind.OPPORTUNITY, "as_of": as_of})
+    return [Lifespan(*row) for row in rows if row[1] is not None]
+
+
 def _timeline_statement(kind: NodeKind, newest_first: bool, paged: bool) -> str:
     column = "session" if kind is NodeKind.SESSION else "opportunity"
     order, beyond = ("desc", "<") if newest_first else ("asc", ">")
@@ -94,6 +100,11 @@ _TIMELINE: Final = {
     for newest_first in (False, True)
     for paged in (False, True)
 }
+_LIFESPANS: Final = """
+select o.id,
+  (select min(a.at) from action a where a.opportunity = o.key and a.recorded_at <= :as_of),
+  (select max(a.at) from action a where a.opportunity = o.key and a.recorded_at <= :as_of)
+from node o where o.kind = :kind order by o.id"""
 _STAGES: Final = f"""
 select a.body, null, null from node o
 join action a on a.opportunity = o.key and a.kind = {int(ActionKind.STAGE_CHANGE)}

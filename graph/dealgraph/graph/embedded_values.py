@@ -10,6 +10,7 @@ from dealgraph.graph.embedded_state import State, as_json
 from dealgraph.graph.implied import action_node, emotion_node, person_facts, signal_node
 from dealgraph.graph.model import Action, DecisionSignal, Node, NodeKind, NodeRef
 from dealgraph.graph.schema import PERSONS
+from dealgraph.graph.store import SignalQuery
 
 _decode_action: Final = msgspec.msgpack.Decoder(Action).decode
 _decode_signal: Final = msgspec.msgpack.Decoder(DecisionSignal).decode
@@ -102,6 +103,30 @@ def load_signals(state: State, ref: NodeRef, as_of: int) -> list[DecisionSignal]
         version = _decode_signal(body)
         found[version.id] = version
     return list(found.values())
+
+
+def load_newest_signals(state: State, query: SignalQuery) -> list[DecisionSignal]:
+    """Return signals in the version believed last, in the order (recorded_at, id), the newest first."""
+    statement = _newest_signals(bool(query.opportunity), query.before is not None)
+    at, id_ = query.before or (0, "")
+    asked = {
+        "opportunity": query.opportunity,
+        "at": at,
+        "id": id_,
+        "as_of": query.as_of,
+        "limit": query.limit,
+    }
+    return [_decode_signal(body) for (body,) in state.execute(statement, asked)]
+
+
+def _newest_signals(of_deal: bool, paged: bool) -> str:
+    scope = "and s.opportunity = :opportunity" if of_deal else ""
+    page = "and (s.recorded_at, s.id) < (:at, :id)" if paged else ""
+    return f"""
+select s.body from signal s where s.recorded_at <= :as_of {scope} {page} and not exists (
+  select 1 from signal later where later.id = s.id and later.recorded_at <= :as_of
+  and (later.recorded_at, later.key) > (s.recorded_at, s.key))
+order by s.recorded_at desc, s.id desc limit :limit"""
 
 
 _CLAIMS: Final = """

@@ -35,7 +35,9 @@ from dealgraph.graph.store import (
     EdgeQuery,
     EventTime,
     GraphBatch,
+    Lifespan,
     Retraction,
+    SignalQuery,
     TimelineQuery,
     Timer,
     check_timeline,
@@ -198,8 +200,7 @@ class MemoryGraph:
 
     def signal(self, signal_id: str, as_of: int = NOW) -> DecisionSignal | None:
         """Return a decision signal as it was known."""
-        with self._open() as facts:
-            versions = facts.versions(signal_id, as_of)
+        versions = self.signal_versions(signal_id, as_of)
         return versions[-1] if versions else None
 
     def signals(self, ref: NodeRef, as_of: int = NOW) -> list[DecisionSignal]:
@@ -207,6 +208,24 @@ class MemoryGraph:
         check_timeline(ref)
         with self._open() as facts:
             return facts.signals(ref, as_of)
+
+    def signal_versions(self, signal_id: str, as_of: int = NOW) -> list[DecisionSignal]:
+        """Return all known versions of a signal, the one believed last."""
+        with self._open() as facts:
+            return facts.versions(signal_id, as_of)
+
+    def list_signals(self, query: SignalQuery) -> list[DecisionSignal]:
+        """Return signals in the order (recorded_at, id), the newest first."""
+        with self._open() as facts:
+            return facts.list_signals(query)
+
+    def lifespans(self, as_of: int = NOW) -> list[Lifespan]:
+        """Return the lifespan of every opportunity with an action, by id."""
+        times: dict[str, list[int]] = {}
+        for action in self._known_actions(as_of):
+            if action.opportunity:
+                times.setdefault(action.opportunity, []).append(action.at)
+        return [Lifespan(id_, min(at), max(at)) for id_, at in sorted(times.items())]
 
     def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""

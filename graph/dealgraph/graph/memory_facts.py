@@ -22,7 +22,7 @@ from dealgraph.graph.model import (
     NodeKind,
     NodeRef,
 )
-from dealgraph.graph.store import EventTime, GraphBatch, Retraction
+from dealgraph.graph.store import EventTime, GraphBatch, Retraction, SignalQuery
 
 _Triple = tuple[EdgeKind, NodeRef, NodeRef]
 
@@ -148,6 +148,20 @@ class Facts:
                 if scope == ref.id and (by_deal or not signal.opportunity):
                     found.append(signal)
         return found
+
+    def list_signals(self, query: SignalQuery) -> list[DecisionSignal]:
+        """Return signals in the version believed last, in the order (recorded_at, id), the newest first."""
+        known = [
+            versions[-1] for id_ in self._signals if (versions := self.versions(id_, query.as_of))
+        ]
+        found = [
+            signal
+            for signal in known
+            if query.opportunity in ("", signal.opportunity)
+            and (query.before is None or (signal.recorded_at, signal.id) < query.before)
+        ]
+        found.sort(key=lambda signal: (signal.recorded_at, signal.id), reverse=True)
+        return found[: query.limit]
 
     def versions(self, signal_id: str, as_of: int) -> list[DecisionSignal]:
         """Return the versions of a signal, the one believed last."""

@@ -127,6 +127,26 @@ class TimelineQuery(Struct, frozen=True):
     as_of: int = NOW
 
 
+class SignalQuery(Struct, frozen=True):
+    """Decision signals, each in the version believed at `as_of`: the one that became known last comes first.
+
+    `before` is the (recorded_at, id) of the last signal of the page before. `opportunity` "" means all.
+    """
+
+    opportunity: str = ""
+    before: tuple[int, str] | None = None
+    limit: int = 50
+    as_of: int = NOW
+
+
+class Lifespan(Struct, frozen=True, gc=False):
+    """Event times of the first and the last action of an opportunity, in ms."""
+
+    opportunity: str
+    first: int
+    last: int
+
+
 class CommitteeMember(Struct, frozen=True):
     """A contact of an opportunity under all ids of that person, with what the person did.
 
@@ -241,6 +261,18 @@ class GraphStore(GraphReading, Protocol):
 
         Each in the version believed at `as_of`, retracted ones too. Raises ValueError for other kinds.
         """
+        ...
+
+    def signal_versions(self, signal_id: str, as_of: int = NOW) -> list[DecisionSignal]:
+        """Return all known versions of a signal, the one believed last; none when it was not known."""
+        ...
+
+    def list_signals(self, query: SignalQuery) -> list[DecisionSignal]:
+        """Return signals, retracted ones too, in the order (recorded_at, id), the newest first."""
+        ...
+
+    def lifespans(self, as_of: int = NOW) -> list[Lifespan]:
+        """Return the lifespan of every opportunity with an action, recalled ones included, by id."""
         ...
 
     def counts(self) -> Counts:
