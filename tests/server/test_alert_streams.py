@@ -15,9 +15,10 @@ from google.rpc import error_details_pb2
 
 from dealgraph.api.v1 import alert_pb2
 from dealgraph.api.v1 import alert_service_pb2 as pb
-from dealgraph.server.alert_hub import Beat, Entry, Gap
 from dealgraph.server.client import Client
+from dealgraph.server.hub import Beat, Entry, Gap
 from dealgraph.server.tokens import ResumePoint
+from dealgraph.stream.alerts import Alert
 from dealgraph.stream.log import Topic
 from tests.support.server import (
     TIMEOUT,
@@ -65,7 +66,7 @@ def taken(call: Any, count: int) -> list[alert_pb2.Alert]:
 
 
 def logged(server: RunningServer) -> list[str]:
-    return [record.id for record in server.embedded.alerts.read(Topic.ALERTS, 0, 1_000_000)]
+    return [record.id for record in server.embedded.told.read(Topic.ALERTS, 0, 1_000_000)]
 
 
 def test_the_first_item_is_a_heartbeat_with_the_token_of_the_start(server: RunningServer) -> None:
@@ -209,17 +210,17 @@ def test_history_is_given_whole_however_much_comes_while_it_is_read(tmp_path: Pa
         hub = server.server.services.hub
         items = hub.follow(ResumePoint(0, ""), lambda alert: True, TIMEOUT)
 
-        async def following() -> Entry | Gap | Beat:
+        async def following() -> Entry[Alert] | Gap | Beat:
             await hub.catch_up()
             return await anext(items)
 
-        def take() -> Entry | Gap | Beat:
+        def take() -> Entry[Alert] | Gap | Beat:
             return asyncio.run_coroutine_threadsafe(following(), server.loop).result(TIMEOUT)
 
         assert isinstance(take(), Beat)
         raise_alerts(server, 5, 5)
         found = [take() for _ in range(5)]
-        assert [item.alert.id for item in found if isinstance(item, Entry)] == logged(server)[:5]
+        assert [item.id for item in found if isinstance(item, Entry)] == logged(server)[:5]
 
 
 class Pull:

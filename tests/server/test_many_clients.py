@@ -49,7 +49,7 @@ def test_streams_that_are_cancelled_at_any_moment_leave_nothing_behind(
         storm(server, rounds)
         assert pending(server) <= before + 5
         server.publish(alarming("deal-after"))
-        assert len(server.embedded.alerts.read(Topic.ALERTS, 0, 10)) == 4
+        assert len(server.embedded.told.read(Topic.ALERTS, 0, 10)) == 4
 
 
 def test_a_reader_that_does_not_read_holds_up_neither_ingest_nor_the_others(
@@ -78,7 +78,7 @@ def test_fifty_readers_get_the_same_alerts_in_the_same_order(tmp_path: Path) -> 
         assert server.metric("dealgraph_alert_subscribers") == 50
         for number in range(5):
             server.publish(alarming(f"deal-{number}"))
-        ids = [record.id for record in server.embedded.alerts.read(Topic.ALERTS, 0, 10)]
+        ids = [record.id for record in server.embedded.told.read(Topic.ALERTS, 0, 10)]
         assert [[alert.id for alert in taken(call, 5)] for call in calls] == [ids] * 50
 
 

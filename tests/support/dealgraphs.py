@@ -38,5 +38,5 @@ def process(dealgraph: Embedded, interactions: Sequence[Interaction]) -> None:
 
 def alerts_of(dealgraph: Embedded) -> list[Alert]:
     """Return all alerts in order."""
-    records = dealgraph.alerts.read(Topic.ALERTS, 0, 1_000_000)
+    records = dealgraph.told.read(Topic.ALERTS, 0, 1_000_000)
     return [codec.alert_from_bytes(record.body) for record in records]

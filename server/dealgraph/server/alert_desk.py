@@ -5,12 +5,13 @@ from typing import Final
 from dealgraph.api.v1 import alert_pb2, alert_service_pb2
 from dealgraph.graph.model import SignalKind
 from dealgraph.server.alert_decisions import Decision, Decisions
-from dealgraph.server.alert_hub import Entry
 from dealgraph.server.alert_list import AlertList
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.errors import invalid, not_found
+from dealgraph.server.hub import Entry
 from dealgraph.server.metrics import Metrics
 from dealgraph.server.snoozes import MAX_MINUTES, Snooze, Snoozes
+from dealgraph.stream.alerts import Alert
 
 _MAX_NAME: Final = 256
 _MAX_REASON: Final = 2000
@@ -36,12 +37,12 @@ class AlertDesk:
         self._metrics = metrics
         self._seconds = seconds
 
-    async def acknowledge(self, alert_id: str, by: str) -> Entry:
+    async def acknowledge(self, alert_id: str, by: str) -> Entry[Alert]:
         """Note that somebody takes care of an alert. Raises CallError for one that does not exist."""
         entry, _ = await self._decide(alert_id, by, "", 0, dismissed=False)
         return entry
 
-    async def dismiss(self, alert_id: str, by: str, reason: str, reason_class: int) -> Entry:
+    async def dismiss(self, alert_id: str, by: str, reason: str, reason_class: int) -> Entry[Alert]:
         """Note that an alert is not useful, and why; the reason may be empty when a class is stated.
 
         Raises CallError for an alert that does not exist, and without a reason.
@@ -55,7 +56,7 @@ class AlertDesk:
         stated = reason_class or _OTHER
         entry, fresh = await self._decide(alert_id, by, reason, stated, dismissed=True)
         if fresh:
-            kind = entry.alert.signal.kind.name.lower()
+            kind = entry.item.signal.kind.name.lower()
             word = alert_pb2.DismissReason.Name(stated)  # type: ignore[arg-type]
             word = word.removeprefix("DISMISS_REASON_").lower()
             self._metrics.dismissals.labels(kind, word).inc()
@@ -110,13 +111,13 @@ class AlertDesk:
 
     async def _decide(
         self, alert_id: str, by: str, reason: str, reason_class: int, *, dismissed: bool
-    ) -> tuple[Entry, bool]:
+    ) -> tuple[Entry[Alert], bool]:
         if len(by) > _MAX_NAME:
             raise invalid("by", f"may have at most {_MAX_NAME} characters")
         entry = await self._alerts.find(alert_id, self._seconds)
         if entry is None:
             raise not_found("ALERT", alert_id)
-        kind = int(entry.alert.signal.kind)
+        kind = int(entry.item.signal.kind)
         stated = Decision(alert_id, 0, dismissed, by, reason, kind, reason_class)
         decision = await self._commits.submit(lambda: self._decisions.prepare(stated))
         if decision is not None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from dealgraph.server.alert_hub import Entry
+from dealgraph.server.hub import Entry
 from dealgraph.server.readers import Readers
 from dealgraph.stream.alerts import Alert
 from dealgraph.stream.log import EventLog, Record, Topic
@@ -28,7 +28,7 @@ class AlertList:
         self._decode = decode
         self._readers = readers
 
-    async def find(self, alert_id: str, seconds: float) -> Entry | None:
+    async def find(self, alert_id: str, seconds: float) -> Entry[Alert] | None:
         """Return an alert by its id, None when there is none."""
         found = await self._readers.run(lambda: self._log.find(Topic.ALERTS, [alert_id]), seconds)
         record = found.get(alert_id)
@@ -41,7 +41,7 @@ class AlertList:
         wanted: Callable[[Alert], bool],
         as_of: int,
         seconds: float,
-    ) -> tuple[list[Entry], Listing | None]:
+    ) -> tuple[list[Entry[Alert]], Listing | None]:
         """Return a page of alerts and where the next one begins, None at the end.
 
         A filter that fits little may give a short page before the end, so that a page costs a bounded
@@ -51,15 +51,15 @@ class AlertList:
 
     def _page(
         self, begin: Listing, size: int, wanted: Callable[[Alert], bool], as_of: int
-    ) -> tuple[list[Entry], Listing | None]:
-        found: list[Entry] = []
+    ) -> tuple[list[Entry[Alert]], Listing | None]:
+        found: list[Entry[Alert]] = []
         before, oldest = begin.before, self._log.first(Topic.ALERTS)
         lowest = before - _MOST_SCANNED
         while oldest < before and before > lowest:
             after = max(before - _CHUNK, oldest) - 1
             for record in reversed(self._log.read(Topic.ALERTS, after, before - after - 1)):
                 entry = self._entry(record)
-                if wanted(entry.alert) and entry.alert.signal.recorded_at <= as_of:
+                if wanted(entry.item) and entry.item.signal.recorded_at <= as_of:
                     found.append(entry)
                     if len(found) == size:
                         more = entry.offset > oldest
@@ -67,5 +67,5 @@ class AlertList:
             before = after + 1
         return found, Listing(before) if oldest < before else None
 
-    def _entry(self, record: Record) -> Entry:
-        return Entry(record.offset, self._decode(record.body))
+    def _entry(self, record: Record) -> Entry[Alert]:
+        return Entry(record.offset, record.id, self._decode(record.body))

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from dealgraph.api.v1 import alert_pb2, alert_service_pb2
 from dealgraph.server.alert_decisions import Decision, Decisions
-from dealgraph.server.alert_hub import Entry, Gap
 from dealgraph.server.errors import invalid
+from dealgraph.server.hub import Entry
 from dealgraph.server.snoozes import Snooze, Snoozes
-from dealgraph.server.tokens import ResumePoint, Tokens
+from dealgraph.server.tokens import Tokens
 from dealgraph.stream.alerts import Alert
 
 
@@ -19,9 +19,9 @@ class AlertMessages:
         self._decisions = decisions
         self._snoozes = snoozes
 
-    def alert(self, entry: Entry) -> alert_pb2.Alert:
+    def alert(self, entry: Entry[Alert]) -> alert_pb2.Alert:
         """Return the message of an alert."""
-        alert = entry.alert
+        alert = entry.item
         decision = self._decisions.of(alert.id)
         signal = alert.signal
         return alert_pb2.Alert(
@@ -53,21 +53,6 @@ class AlertMessages:
             polarity=int(signal.polarity),  # type: ignore[arg-type]
             dismiss_reason_class=decision.reason_class if decision is not None else 0,  # type: ignore[arg-type]
             snoozed=self._snoozes.hold_back(alert),
-        )
-
-    def heartbeat(self, point: ResumePoint, now: int) -> alert_service_pb2.Heartbeat:
-        """Return a sign of life at `now`, in ms, with the token of `point`."""
-        return alert_service_pb2.Heartbeat(
-            resume_token=self._tokens.resume(point), server_time_ms=now
-        )
-
-    def gap(self, gap: Gap) -> alert_service_pb2.Gap:
-        """Return the message of a gap; the count is of all alerts, whatever the filter."""
-        return alert_service_pb2.Gap(
-            from_token=self._tokens.resume(gap.start),
-            to_token=self._tokens.resume(gap.end),
-            count=gap.end.offset - gap.start.offset,
-            reason=gap.reason,
         )
 
 

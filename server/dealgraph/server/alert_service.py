@@ -7,18 +7,19 @@ from msgspec import Struct
 
 from dealgraph.api.v1 import alert_service_pb2, alert_service_pb2_grpc
 from dealgraph.server.alert_desk import AlertDesk
-from dealgraph.server.alert_hub import AlertHub, Beat, Entry, Gap
 from dealgraph.server.alert_list import AlertList, Listing
 from dealgraph.server.alert_messages import AlertMessages, snooze_message, wanted
 from dealgraph.server.credits import Credits
-from dealgraph.server.errors import check_tenant, invalid, too_old
+from dealgraph.server.errors import check_tenant, invalid
+from dealgraph.server.hub import Beat, Entry, Gap, Hub
 from dealgraph.server.interceptor import seconds_left
 from dealgraph.server.requests import as_of, page_size, request_id
+from dealgraph.server.resuming import Resuming
 from dealgraph.server.snoozes import Snoozes
 from dealgraph.server.tokens import ResumePoint, Tokens
 from dealgraph.stream.alerts import Alert
 
-Streamed = Entry | Gap | Beat
+Streamed = Entry[Alert] | Gap | Beat
 
 
 class AlertStreams(Struct, frozen=True):
@@ -34,7 +35,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
     def __init__(
         self,
         tenant: str,
-        hub: AlertHub,
+        hub: Hub[Alert],
         alerts: AlertList,
         desk: AlertDesk,
         snoozes: Snoozes,
@@ -50,7 +51,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         self._snoozes = snoozes
         self._messages = messages
         self._tokens = tokens
-        self._clock = clock
+        self._resuming = Resuming(hub, tokens, clock)
         self._streams = streams
 
     async def StreamAlerts(  # noqa: N802 - the contract names it
@@ -145,7 +146,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         request: alert_service_pb2.StreamAlertsRequest | alert_service_pb2.PullAlertsRequest,
     ) -> tuple[ResumePoint, AsyncIterator[Streamed]]:
         test = self._shown(request.filter)
-        start = await self._start(request.start)
+        start = await self._resuming.start(request.start)
         return start, self._hub.follow(start, test, self._streams.heartbeat_seconds)
 
     def _shown(self, asked: alert_service_pb2.AlertFilter) -> Callable[[Alert], bool]:
@@ -155,23 +156,9 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
             return test
         return lambda alert: test(alert) and not held_back(alert)
 
-    async def _start(self, asked: alert_service_pb2.StreamStart) -> ResumePoint:
-        if asked.WhichOneof("start") == "resume_token":
-            point = self._tokens.resume_point(asked.resume_token)
-            await self._hub.catch_up()
-            if not await self._hub.holds(point):
-                raise too_old()
-            return point
-        if asked.preset == alert_service_pb2.START_PRESET_EARLIEST:
-            return ResumePoint(max(0, self._hub.oldest - 1), "")
-        if asked.preset not in alert_service_pb2.StartPreset.values():
-            raise invalid("start.preset", "is not a preset")
-        await self._hub.catch_up()
-        return self._hub.newest
-
     def _content(self, item: Streamed) -> dict[str, Any]:
         if isinstance(item, Entry):
             return {"alert": self._messages.alert(item)}
         if isinstance(item, Gap):
-            return {"gap": self._messages.gap(item)}
-        return {"heartbeat": self._messages.heartbeat(item.point, self._clock())}
+            return {"gap": self._resuming.gap(item)}
+        return {"heartbeat": self._resuming.heartbeat(item.point)}

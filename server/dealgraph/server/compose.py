@@ -47,7 +47,7 @@ from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger
 from dealgraph.stream.tagging.linear_model import LinearModel
 from dealgraph.stream.tagging.model_file import load_model
 from dealgraph.stream.validation import Limits
-from dealgraph.stream.writer import Logs, Writer
+from dealgraph.stream.writer import NOTHING_WRITTEN, TOLD, Logs, Writer, Written
 
 Clock = Callable[[], int]
 
@@ -55,7 +55,7 @@ LOG_FORMAT: Final = 1
 _LOOK_SECONDS: Final = 0.25
 _GRAPH: Final = "graph.db"
 _NEW_GRAPH: Final = "graph.new.db"
-_GRAPH_TOPICS: Final = (Topic.ALERTS, Topic.REMADE)
+_GRAPH_TOPICS: Final = (*TOLD, Topic.REMADE)
 
 
 class Identity(Struct, frozen=True):
@@ -77,7 +77,7 @@ class Embedded:
         graph_file: str = _GRAPH,
     ) -> None:
         self._resources = ExitStack()
-        self._listeners: list[Callable[[int], None]] = []
+        self._listeners: list[Callable[[Written], None]] = []
         self.directory = directory
         self._graph_file = graph_file
         try:
@@ -101,7 +101,7 @@ class Embedded:
             durable=False,
         )
         files = {topic: log_file for topic in Topic} | dict.fromkeys(_GRAPH_TOPICS, graph_file)
-        self.log = self.alerts = SqliteLog(files)
+        self.log = self.told = SqliteLog(files)
         self.graph = EmbeddedGraph(graph_file)
         policy = consent_policy(settings)
         limits = Limits(max_clock_skew_ms=settings.ingest.max_clock_skew_seconds * 1000)
@@ -118,33 +118,33 @@ class Embedded:
 
         flow, log, graph = settings.dataflow, self.log, self.graph
         stated = stated_thresholds(settings)
-        found = detectors(load_thresholds(stated.thresholds, _teams(settings)))
+        found = self.detectors = detectors(load_thresholds(stated.thresholds, _teams(settings)))
         rules = Rules(found, suggestion, _hint_policy(settings))
         note_rules(self.log, found, _change(settings, stated, clock()))
 
-        def parts(alerts: RecordSink, meter: Meter) -> Parts:
+        def parts(told: RecordSink, meter: Meter) -> Parts:
             """Return what the dataflow is made of, at the position that the graph has now."""
-            writer = Writer(graph, Logs(alerts, log), clock, meter, self._committed)
+            writer = Writer(graph, Logs(told, log), clock, meter, self._committed)
             admission = Admission(log, graph, policy, erasures.erased_at, flow.shards, meter)
             shape = {"shards": flow.shards, "hot_actions": flow.hot_actions}
             return Parts(admission, self.tagger, rules, graph, writer, meter, **shape)
 
         self.runner = Runner(
-            log, parts(self.alerts, meter), batch=flow.batch, clock=clock, on_death=self._committed
+            log, parts(self.told, meter), batch=flow.batch, clock=clock, on_death=self._committed
         )
         self.erasing = Erasing(
             self.gate,
             log,
-            Remaking(graph, self.alerts, self.runner, parts, meter),
+            Remaking(graph, self.told, self.runner, parts, meter),
             (log_file, graph_file),
             secret,
             clock,
         )
 
-    def listen(self, listener: Callable[[int], None]) -> None:
+    def listen(self, listener: Callable[[Written], None]) -> None:
         """Have `listener` called in the thread of the dataflow: after each commit, and on its death.
 
-        It is told how many alerts were committed.
+        It is told how much there is to be told.
         """
         self._listeners.append(listener)
 
@@ -159,9 +159,9 @@ class Embedded:
         self.runner.stop()
         self._resources.close()
 
-    def _committed(self, alerts: int = 0) -> None:
+    def _committed(self, written: Written = NOTHING_WRITTEN) -> None:
         for listener in self._listeners:
-            listener(alerts)
+            listener(written)
 
     def _database(self, name: str, schema: str, version: int, *, durable: bool) -> Database:
         database = Database(self.directory / name, schema, version=version, durable=durable)

@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
-from dealgraph.server.alert_hub import Beat, Entry, Gap
 from dealgraph.server.errors import invalid
+from dealgraph.server.hub import Beat, Entry, Gap
 from dealgraph.server.tokens import ResumePoint
+from dealgraph.stream.alerts import Alert
 
 _MOST: Final = 1_000_000
+
+
+Streamed = Entry[Alert] | Gap | Beat
 
 
 class Grant(Protocol):
@@ -40,8 +44,8 @@ class Credits:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def spend(
-        self, items: AsyncIterator[Entry | Gap | Beat], start: ResumePoint, idle_seconds: float
-    ) -> AsyncIterator[tuple[Entry | Gap | Beat, int]]:
+        self, items: AsyncIterator[Streamed], start: ResumePoint, idle_seconds: float
+    ) -> AsyncIterator[tuple[Streamed, int]]:
         """Yield each item with the credits left after it; end when no credit can come any more."""
         seen = start
         if self._ended and not self._left:
@@ -82,7 +86,7 @@ class Credits:
             self._changed.set()
 
 
-def _after(item: Entry | Gap | Beat) -> ResumePoint:
+def _after(item: Streamed) -> ResumePoint:
     return item.end if isinstance(item, Gap) else item.point
 
 

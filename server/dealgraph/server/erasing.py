@@ -21,6 +21,7 @@ from dealgraph.stream.log import Appended, EventLog, NewRecord, Record, RecordSi
 from dealgraph.stream.meter import Meter, SilentMeter
 from dealgraph.stream.redaction import footprint, redact
 from dealgraph.stream.runner import Runner
+from dealgraph.stream.writer import TOLD
 
 _CHUNK: Final = 1000
 
@@ -52,8 +53,9 @@ class Remaking:
     def remake(self, erasures: Sequence[Erasure], now: int) -> None:
         """Make the graph anew and note for whom, in one commit.
 
-        Alerts that are made again keep their place; those that are not, or say something else, go or change.
-        Nobody is told anew of what was told before. Raises RunStoppedError when stopped half-way.
+        Alerts and versions of signals that are made again keep their place; those that are not, or say
+        something else, go or change. Nobody is told anew of what was told before. Raises
+        RunStoppedError when stopped half-way.
         """
         follow = self._runner.pause()
         try:
@@ -73,29 +75,29 @@ class Remaking:
 
 
 class _Retold:
-    """Takes the alerts of a graph that is made anew, and lays them beside those that were told before."""
+    """Takes what is told of a graph that is made anew, and lays it beside what was told before."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._made: dict[str, NewRecord] = {}
+        self._made: dict[Topic, dict[str, NewRecord]] = {topic: {} for topic in TOLD}
 
     def append(self, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
-        """Note alerts that were made again."""
-        self._made.update((record.id, record) for record in records)
+        """Note alerts and versions of signals that were made again."""
+        self._made[topic].update((record.id, record) for record in records)
         return [Appended.STORED] * len(records)
 
     def keep(self) -> None:
-        """Keep of the alerts told before those that were made again, as they were made now."""
-        after = 0
-        while page := self._log.read(Topic.ALERTS, after, _CHUNK):
-            after = page[-1].offset
-            changed = {record.offset: self._anew(record) for record in page}
-            self._log.rewrite(
-                Topic.ALERTS, {o: new for o, (same, new) in changed.items() if not same}
-            )
+        """Keep of what was told before that which was made again, as it was made now."""
+        for topic, made in self._made.items():
+            after = 0
+            while page := self._log.read(topic, after, _CHUNK):
+                after = page[-1].offset
+                changed = {record.offset: self._anew(record, made) for record in page}
+                self._log.rewrite(topic, {o: new for o, (same, new) in changed.items() if not same})
 
-    def _anew(self, record: Record) -> tuple[bool, NewRecord | None]:
-        made = self._made.get(record.id)
+    @staticmethod
+    def _anew(record: Record, known: dict[str, NewRecord]) -> tuple[bool, NewRecord | None]:
+        made = known.get(record.id)
         return made is not None and made.body == record.body, made
 
 

@@ -1,7 +1,7 @@
 """Erasure over gRPC: who is to be erased, how far it has come, and the watch that carries it out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -13,10 +13,10 @@ from dealgraph.graph.model import NodeRef
 from dealgraph.graph.schema import PERSONS
 from dealgraph.graph.storage import StorageError
 from dealgraph.server import logs, requests
-from dealgraph.server.alert_hub import AlertHub
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.erasing import Erasing
 from dealgraph.server.errors import check_tenant, invalid
+from dealgraph.server.hub import Hub
 from dealgraph.server.tokens import Tokens
 from dealgraph.stream.erasures import Erasure, ErasureState
 from dealgraph.stream.identity import person_id
@@ -92,9 +92,9 @@ class ErasureService(erasure_service_pb2_grpc.ErasureServiceServicer):
 class ErasureWatch:
     """Carries out what is asked for, beside a running server."""
 
-    def __init__(self, erasing: Erasing, hub: AlertHub) -> None:
+    def __init__(self, erasing: Erasing, hubs: Sequence[Hub[Any]]) -> None:
         self._erasing = erasing
-        self._hub = hub
+        self._hubs = hubs
 
     async def run(self, every_seconds: float) -> None:
         """Carry out what waits, at once and then again and again, until cancelled."""
@@ -112,7 +112,8 @@ class ErasureWatch:
         except StorageError as error:
             logs.fault("erasure_failed", error)
             return
-        await self._hub.begin_again()
+        for hub in self._hubs:
+            await hub.begin_again()
         logs.event("erasures_done", count=len(done))
 
 

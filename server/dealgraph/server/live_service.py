@@ -10,10 +10,10 @@ from dealgraph.api.v1 import (
     live_session_service_pb2_grpc,
 )
 from dealgraph.server.alert_desk import AlertDesk
-from dealgraph.server.alert_hub import AlertHub, Entry
 from dealgraph.server.alert_messages import AlertMessages, snooze_message
 from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.errors import CallError, check_tenant, invalid
+from dealgraph.server.hub import Entry, Hub
 from dealgraph.server.live_talk import Response, Talk
 from dealgraph.server.snoozes import Snoozes
 from dealgraph.stream import codec
@@ -43,7 +43,7 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
         tenant: str,
         gate: Gate,
         commits: CommitQueue,
-        hub: AlertHub,
+        hub: Hub[Alert],
         messages: AlertMessages,
         desk: AlertDesk,
         snoozes: Snoozes,
@@ -177,14 +177,14 @@ class LiveSessionService(live_session_service_pb2_grpc.LiveSessionServiceService
         snoozes = self._snoozes
         return lambda alert: talk.concerns(alert) and not snoozes.hold_back(alert, talk.session)
 
-    async def _hints_after(self, talk: Talk) -> list[Entry]:
+    async def _hints_after(self, talk: Talk) -> list[Entry[Alert]]:
         await self._hub.catch_up()
-        found: list[Entry] = []
+        found: list[Entry[Alert]] = []
         wanted = self._for(talk)
         cursor = talk.seen.offset
         while entries := await self._hub.after(cursor):
             cursor = entries[-1].offset
-            found += [entry for entry in entries if wanted(entry.alert)]
+            found += [entry for entry in entries if wanted(entry.item)]
         return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 import grpc
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -31,6 +32,14 @@ _RATIO_SECONDS: Final = 60_000
 
 _NOTHING: Final = Counts({}, {})
 _CALL_LABELS: Final = ("grpc_type", "grpc_service", "grpc_method")
+
+
+class StreamMetrics(Struct, frozen=True):
+    """What is told of the streams of one topic: how many are open, how far the slowest is behind, gaps."""
+
+    subscribers: Gauge
+    backlog: Gauge
+    gaps: Counter
 
 
 class Metrics:
@@ -101,15 +110,8 @@ class Metrics:
         )
 
     def _alert_metrics(self) -> None:
-        self.alert_subscribers = self._gauge(
-            "dealgraph_alert_subscribers", "Open streams of alerts"
-        )
-        self.alert_backlog = self._gauge(
-            "dealgraph_alert_stream_backlog", "Alerts that the slowest live stream is behind"
-        )
-        self.alert_gaps = self._counter(
-            "dealgraph_alert_stream_gaps_total", "Gaps told to streams of alerts"
-        )
+        self.alert_streams = self._streams_of("alert", "alerts")
+        self.signal_streams = self._streams_of("signal", "versions of signals")
         self.webhook_requests = self._counter(
             "dealgraph_webhook_requests_total", "Requests of webhooks", "source", "code"
         )
@@ -124,6 +126,16 @@ class Metrics:
         )
         self.snoozes = self._counter(
             "dealgraph_snoozes_total", "Kinds of alerts held back by reps", "kind", "extent"
+        )
+
+    def _streams_of(self, noun: str, items: str) -> StreamMetrics:
+        prefix = f"dealgraph_{noun}"
+        return StreamMetrics(
+            self._gauge(f"{prefix}_subscribers", f"Open streams of {items}"),
+            self._gauge(
+                f"{prefix}_stream_backlog", f"How many {items} the slowest stream is behind"
+            ),
+            self._counter(f"{prefix}_stream_gaps_total", f"Gaps told to streams of {items}"),
         )
 
     def ingested(self, source: str, outcome: str, count: int) -> None:

@@ -19,7 +19,6 @@ from dealgraph.api.v1 import (
 )
 from dealgraph.server.alert_decisions import Decisions
 from dealgraph.server.alert_desk import AlertDesk
-from dealgraph.server.alert_hub import AlertHub
 from dealgraph.server.alert_list import AlertList
 from dealgraph.server.alert_messages import AlertMessages
 from dealgraph.server.alert_service import AlertService, AlertStreams
@@ -30,6 +29,7 @@ from dealgraph.server.commit_queue import CommitQueue
 from dealgraph.server.compose import Embedded
 from dealgraph.server.erasure_service import ErasureService, ErasureWatch
 from dealgraph.server.graph_service import GraphService
+from dealgraph.server.hub import Hub
 from dealgraph.server.identity_service import IdentityService
 from dealgraph.server.ingest_service import IngestService
 from dealgraph.server.live_service import LiveSessionService
@@ -75,13 +75,15 @@ class Services:
             waiting=settings.ingest.waiting_requests,
             per_commit=settings.ingest.requests_per_commit,
         )
-        self.hub = AlertHub(
-            embedded.alerts,
-            codec.alert_from_bytes,
-            metrics,
-            ring=settings.alerts.ring,
-            keep=settings.alerts.keep,
-            backlog_limit=settings.alerts.backlog_limit,
+        bounds = {
+            "ring": settings.alerts.ring,
+            "keep": settings.alerts.keep,
+            "backlog_limit": settings.alerts.backlog_limit,
+        }
+        told = embedded.told
+        self.hub = Hub(told, Topic.ALERTS, codec.alert_from_bytes, metrics.alert_streams, **bounds)
+        self.signal_hub = Hub(
+            told, Topic.SIGNALS, codec.signal_from_bytes, metrics.signal_streams, **bounds
         )
         self._ingest = IngestService(
             tenant,
@@ -101,7 +103,7 @@ class Services:
             tokens,
             stated.deadline_seconds,
         )
-        alerts = AlertList(embedded.alerts, codec.alert_from_bytes, self._readers)
+        alerts = AlertList(told, codec.alert_from_bytes, self._readers)
         desk = AlertDesk(alerts, decisions, snoozes, self.commits, metrics, stated.deadline_seconds)
         self._alerts = AlertService(
             tenant,
@@ -126,7 +128,7 @@ class Services:
             stated.deadline_seconds,
         )
         self._erasures = ErasureService(tenant, embedded.gate, self.commits, tokens, clock)
-        self.erasures = ErasureWatch(embedded.erasing, self.hub)
+        self.erasures = ErasureWatch(embedded.erasing, (self.hub, self.signal_hub))
         captures = CaptureBook(embedded.log, embedded.graph, embedded.gate)
         metrics.watch_traceable(captures.traceable_ratio)
         self._reports = ReportService(tenant, captures, self._readers, stated.deadline_seconds)
@@ -168,7 +170,8 @@ class Services:
 
     async def close(self) -> None:
         """Finish the writes that wait, and release all threads."""
-        for close in (self.commits.close, self._readers.close, self.hub.close):
+        hubs = (self.hub.close, self.signal_hub.close)
+        for close in (self.commits.close, self._readers.close, *hubs):
             await asyncio.to_thread(close)
 
 

@@ -1,8 +1,8 @@
 """Opaque tokens for clients: signed, so that a client can hand back only what it was given.
 
 A page token is bound to its method and to all other fields of the request, so it cannot be used with
-another question. A resume token names a place in the alerts of one tenant. A token that was not
-made with this key, or that was changed, is an INVALID_ARGUMENT.
+another question. A resume token names a place in the alerts of one tenant, or in another stream. A token
+that was not made with this key, or that was changed, is an INVALID_ARGUMENT.
 """
 
 import base64
@@ -28,13 +28,13 @@ PageKey = TypeVar("PageKey", bound=Struct)
 
 
 class ResumePoint(Struct, frozen=True, array_like=True):
-    """A place in the alerts: the offset of an alert, 0 before the first, and that alert's id.
+    """A place in a topic: the offset of a record, 0 before the first, and that record's id.
 
-    The id shows after a rebuild of the graph whether the offset still means the same alert.
+    The id shows after a rebuild of the graph whether the offset still means the same record.
     """
 
     offset: int
-    alert_id: str
+    record_id: str
 
 
 class Tokens:
@@ -60,13 +60,13 @@ class Tokens:
             return None
         return self._read("page_token", token, "page", _question(request), kind)
 
-    def resume(self, point: ResumePoint) -> str:
-        """Return the token that resumes after `point`."""
-        return self._signed("resume", b"", point)
+    def resume(self, point: ResumePoint, stream: str = "") -> str:
+        """Return the token that resumes after `point`; `stream` tells other streams than alerts apart."""
+        return self._signed("resume", stream.encode(), point)
 
-    def resume_point(self, token: str, field: str = "start.resume_token") -> ResumePoint:
-        """Return the point in a resume token. Raises CallError when it is forged."""
-        return self._read(field, token, "resume", b"", ResumePoint)
+    def resume_point(self, token: str, stream: str = "") -> ResumePoint:
+        """Return the point in a resume token of `stream`. Raises CallError for any other token."""
+        return self._read("start.resume_token", token, "resume", stream.encode(), ResumePoint)
 
     def _signed(self, purpose: str, bound: bytes, value: Struct) -> str:
         body = msgspec.json.encode(value)

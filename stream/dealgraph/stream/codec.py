@@ -15,7 +15,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from dealgraph.api.v1 import interaction_pb2 as pb
-from dealgraph.graph.model import ActionKind, Channel, Role, Side
+from dealgraph.graph.model import ActionKind, Channel, DecisionSignal, Role, Side
 from dealgraph.stream.alerts import Alert
 from dealgraph.stream.interaction import (
     NOBODY,
@@ -57,6 +57,7 @@ _ACTION_KINDS: Final[dict[int, ActionKind | None]] = {0: None, **_members(Action
 
 _interaction_decoder: Final = msgspec.msgpack.Decoder(Interaction)
 _alert_decoder: Final = msgspec.msgpack.Decoder(Alert)
+_signal_decoder: Final = msgspec.msgpack.Decoder(DecisionSignal)
 _dead_letter_decoder: Final = msgspec.msgpack.Decoder(DeadLetter)
 
 
@@ -349,6 +350,16 @@ def alert_to_bytes(alert: Alert) -> bytes:
 def alert_from_bytes(body: bytes) -> Alert:
     """Return the alert that `body` holds; raises ValueError when it holds none."""
     return _alert_decoder.decode(body)
+
+
+def signal_to_bytes(signal: DecisionSignal) -> bytes:
+    """Return a version of a signal as the log holds it."""
+    return msgspec.msgpack.encode(signal)
+
+
+def signal_from_bytes(body: bytes) -> DecisionSignal:
+    """Return the version of a signal that `body` holds; raises ValueError when it holds none."""
+    return _signal_decoder.decode(body)
 
 
 def dead_letter_to_bytes(letter: DeadLetter) -> bytes:

@@ -15,14 +15,16 @@ from msgspec import Struct
 class Topic(StrEnum):
     """What the log holds. The registry repeats consent and merge events, to be loaded at a start.
 
-    The options are what dead letters were read with, kept to read them again. Erasures are requests to
-    erase what is known of a person; `remade` lies with the graph and names those that it was made after.
+    Signals are their versions, also those that people are not told of. The options are what dead letters
+    were read with, kept to read them again. Erasures are requests to erase what is known of a person;
+    `remade` lies with the graph and names those that it was made after.
     Rules are the thresholds of detectors, since when which were in force.
     """
 
     INTERACTIONS = "interactions"
     DEAD_LETTERS = "dead_letters"
     ALERTS = "alerts"
+    SIGNALS = "signals"
     ALERT_DECISIONS = "alert_decisions"
     SNOOZES = "snoozes"
     REQUESTS = "requests"

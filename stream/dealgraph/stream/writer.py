@@ -1,5 +1,6 @@
 """The writer at the end of the dataflow: effects in the order of the log, each batch in one commit."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -7,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from dealgraph.graph.model import DecisionSignal
 from dealgraph.graph.store import EventTime, GraphStore
 from dealgraph.stream import codec
 from dealgraph.stream.alerts import Alert
@@ -19,19 +21,34 @@ from dealgraph.stream.steps import Outcome
 _NOTHING: Final = -1
 
 
-class Logs(Struct, frozen=True):
-    """Where the writer puts what is not the graph: alerts, kept with the graph, and dead letters."""
+TOLD: Final = (Topic.ALERTS, Topic.SIGNALS)
+"""Topics that are told to readers; they lie with the graph and share its commits."""
 
-    alerts: RecordSink
+
+class Written(Struct, frozen=True, gc=False):
+    """How many alerts and versions of signals a commit brought."""
+
+    alerts: int = 0
+    signals: int = 0
+
+
+NOTHING_WRITTEN: Final = Written()
+"""What a commit brought that brought nothing to be told."""
+
+
+class Logs(Struct, frozen=True):
+    """Where the writer puts what is not the graph: what is told (`TOLD`), and dead letters."""
+
+    told: RecordSink
     dead_letters: RecordSink
 
 
 class Writer:
-    """Applies outcomes to the graph, the alerts and the dead letters.
+    """Applies outcomes to the graph, the alerts, the versions of signals and the dead letters.
 
     Outcomes may come in any order of their sequence numbers; they are written in order, so what the log
     says alone decides what is written. Graph, alerts and position share one commit. `on_commit` is
-    called after each with the number of alerts.
+    called after each with what was written to be told.
     """
 
     def __init__(
@@ -40,7 +57,7 @@ class Writer:
         logs: Logs,
         clock: Callable[[], int],
         meter: Meter,
-        on_commit: Callable[[int], None],
+        on_commit: Callable[[Written], None],
     ) -> None:
         self._graph = graph
         self._logs = logs
@@ -91,15 +108,18 @@ class Writer:
         self._reject(ready)
         with self._graph.transaction():
             self._graph.apply(batch)
+            if batch.signals:
+                versions = [_version(signal) for signal in batch.signals]
+                self._logs.told.append(Topic.SIGNALS, versions)
             if alerts:
-                self._logs.alerts.append(Topic.ALERTS, [_record(alert) for alert in alerts])
+                self._logs.told.append(Topic.ALERTS, [_record(alert) for alert in alerts])
         self._meter.stage("graph", perf_counter() - started)
         self._committed = self._next - 1
         with self._changed:
             self._position = position
             self._changed.notify_all()
         self._measure(ready)
-        self._on_commit(len(alerts))
+        self._on_commit(Written(len(alerts), len(batch.signals)))
 
     def _time_of(self, ready: Sequence[Outcome]) -> EventTime:
         """Return how far event time has come with these outcomes."""
@@ -134,3 +154,9 @@ def _record(alert: Alert) -> NewRecord:
     return NewRecord(
         alert.id, bytes.fromhex(alert.id), alert.signal.recorded_at, codec.alert_to_bytes(alert)
     )
+
+
+def _version(signal: DecisionSignal) -> NewRecord:
+    body = codec.signal_to_bytes(signal)
+    digest = hashlib.sha256(body).digest()[:16]
+    return NewRecord(digest.hex(), digest, signal.recorded_at, body)

@@ -1,9 +1,9 @@
-"""Live alerts for many readers: one ring of the newest ones, and a cursor per reader.
+"""A topic of the log, live, for many readers: one ring of the newest items, and a cursor per reader.
 
-The hub tails the topic of alerts: whoever commits some hands them over in its own thread, since each change
-of threads on the way costs an alert a millisecond. A reader within the ring is served from memory, one
-further back from the log, so a slow reader costs no memory. What a reader will not get is told to
-it as a `Gap`.
+Alerts are one such topic, versions of signals another. The hub tails its topic: whoever commits something
+hands it over in its own thread, since each change of threads on the way costs an alert a millisecond. A
+reader within the ring is served from memory, one further back from the log, so a slow reader costs no
+memory. What a reader will not get is told to it as a `Gap`.
 """
 
 import asyncio
@@ -12,35 +12,36 @@ import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
 from dealgraph.server.errors import stopping
-from dealgraph.server.metrics import Metrics
+from dealgraph.server.metrics import StreamMetrics
 from dealgraph.server.tokens import ResumePoint
-from dealgraph.stream.alerts import Alert
 from dealgraph.stream.log import EventLog, Record, Topic
 
 _BATCH: Final = 256
 
 Result = TypeVar("Result")
+Item = TypeVar("Item", bound=Struct)
 
 
-class Entry(Struct, frozen=True):
-    """An alert at its offset."""
+class Entry(Struct, Generic[Item], frozen=True):
+    """An item of the topic at its offset, with the id of its record."""
 
     offset: int
-    alert: Alert
+    id: str
+    item: Item
 
     @property
     def point(self) -> ResumePoint:
-        """The place after this alert."""
-        return ResumePoint(self.offset, self.alert.id)
+        """The place after this item."""
+        return ResumePoint(self.offset, self.id)
 
 
 class Gap(Struct, frozen=True):
-    """Alerts that a reader will not get: those after `start` up to and with `end`."""
+    """Items that a reader will not get: those after `start` up to and with `end`."""
 
     start: ResumePoint
     end: ResumePoint
@@ -53,34 +54,36 @@ class Beat(Struct, frozen=True):
     point: ResumePoint
 
 
-class AlertHub:
-    """Tails alerts and serves them to readers.
+class Hub(Generic[Item]):
+    """Tails a topic and serves its items to readers.
 
-    `decode` makes an alert of the body of a record. `ring` alerts are kept in memory, `keep` in the
-    log. A live reader that is more than `backlog_limit` alerts behind gets a gap.
+    `decode` makes an item of the body of a record. `ring` items are kept in memory, `keep` in the
+    log. A live reader that is more than `backlog_limit` items behind gets a gap.
     """
 
     def __init__(
         self,
         log: EventLog,
-        decode: Callable[[bytes], Alert],
-        metrics: Metrics,
+        topic: Topic,
+        decode: Callable[[bytes], Item],
+        metrics: StreamMetrics,
         *,
         ring: int,
         keep: int,
         backlog_limit: int,
     ) -> None:
         self._log = log
+        self._topic = topic
         self._decode = decode
         self._metrics = metrics
         self._ring = ring
         self._keep = keep
         self._backlog_limit = backlog_limit
-        self._entries: list[Entry] = []
+        self._entries: list[Entry[Item]] = []
         self._floor = 0
         self._first = 0
         self._newest = ResumePoint(0, "")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alerts")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=topic.value)
         self._tailing = threading.Lock()
         self._tailed: int | None = None
         self._overfull = asyncio.Event()
@@ -91,16 +94,16 @@ class AlertHub:
         self._readers = itertools.count()
         self._live: dict[int, int] = {}
         self._stopping = False
-        metrics.alert_backlog.set_function(self._backlog)
+        metrics.backlog.set_function(self._backlog)
 
     @property
     def newest(self) -> ResumePoint:
-        """The place after the newest alert known."""
+        """The place after the newest item known."""
         return self._newest
 
     @property
     def oldest(self) -> int:
-        """The offset of the oldest alert kept, 0 when there is none."""
+        """The offset of the oldest item kept, 0 when there is none."""
         return self._first
 
     async def run(self) -> None:
@@ -111,19 +114,19 @@ class AlertHub:
             self._overfull.clear()
             await self._in_thread(self._trim)
 
-    def wake(self, alerts: int) -> None:
-        """Say that the dataflow committed something, with so many alerts. May be called in any thread."""
-        if alerts:
+    def wake(self, items: int) -> None:
+        """Say that the dataflow committed something, with so many items. May be called in any thread."""
+        if items:
             self._tail()
         if self._expecting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._tell_progress)
 
     async def catch_up(self) -> None:
-        """Take in all alerts that are committed now."""
+        """Take in all items that are committed now."""
         await self._in_thread(self._tail)
 
     async def begin_again(self) -> None:
-        """Read the alerts in memory anew: some of them are gone, or say something else."""
+        """Read the items in memory anew: some of them are gone, or say something else."""
         await self._in_thread(lambda: self._tail(anew=True))
 
     async def until(self, reached: Callable[[], bool]) -> None:
@@ -145,9 +148,9 @@ class AlertHub:
         self._thread.shutdown()
 
     async def follow(
-        self, start: ResumePoint, wanted: Callable[[Alert], bool], idle_seconds: float
-    ) -> AsyncIterator[Entry | Gap | Beat]:
-        """Yield the alerts after `start` that are `wanted`, for ever, in order.
+        self, start: ResumePoint, wanted: Callable[[Item], bool], idle_seconds: float
+    ) -> AsyncIterator[Entry[Item] | Gap | Beat]:
+        """Yield the items after `start` that are `wanted`, for ever, in order.
 
         The first item is a beat, so that a client can resume from its very start. What was there at
         the start is history and is yielded whole, whatever the backlog.
@@ -155,7 +158,7 @@ class AlertHub:
         cursor, history = start, self._newest.offset
         reader = next(self._readers)
         beat_at = self._loop.time() + idle_seconds
-        self._metrics.alert_subscribers.inc()
+        self._metrics.subscribers.inc()
         try:
             yield Beat(start)
             while True:
@@ -163,14 +166,14 @@ class AlertHub:
                 if self._stopping:
                     raise stopping()
                 if gap := self._gap(cursor, history):
-                    self._metrics.alert_gaps.inc()
+                    self._metrics.gaps.inc()
                     cursor = gap.end
                     yield gap
                 changed = self._changed
                 entries = await self.after(cursor.offset)
                 for entry in entries:
                     cursor = entry.point
-                    if wanted(entry.alert):
+                    if wanted(entry.item):
                         yield entry
                         beat_at = self._loop.time() + idle_seconds
                 if not entries:
@@ -180,10 +183,10 @@ class AlertHub:
                     yield Beat(cursor)
         finally:
             self._live.pop(reader, None)
-            self._metrics.alert_subscribers.dec()
+            self._metrics.subscribers.dec()
 
-    async def after(self, offset: int, limit: int = _BATCH) -> list[Entry]:
-        """Return at most `limit` alerts after `offset`, in order."""
+    async def after(self, offset: int, limit: int = _BATCH) -> list[Entry[Item]]:
+        """Return at most `limit` items after `offset`, in order."""
         if offset >= self._floor:
             begin = bisect_right(self._entries, offset, key=lambda entry: entry.offset)
             return self._entries[begin : begin + limit]
@@ -193,15 +196,17 @@ class AlertHub:
         """Tell whether everything after `point` can still be delivered, from this very log."""
         if point.offset < self._first - 1 or point.offset > self._newest.offset:
             return False
-        if not point.alert_id or point.offset == self._first - 1:
+        if not point.record_id or point.offset == self._first - 1:
             return True
-        found = await self._in_thread(lambda: self._log.find(Topic.ALERTS, [point.alert_id]))
-        record = found.get(point.alert_id)
+        found = await self._in_thread(lambda: self._log.find(self._topic, [point.record_id]))
+        record = found.get(point.record_id)
         return record is not None and record.offset == point.offset
 
     def _gap(self, cursor: ResumePoint, history: int) -> Gap | None:
         if cursor.offset < self._first - 1:
-            return Gap(cursor, ResumePoint(self._first - 1, ""), "alerts were trimmed")
+            return Gap(
+                cursor, ResumePoint(self._first - 1, ""), f"{self._topic.value} were trimmed"
+            )
         if cursor.offset < history:
             return None
         if self._newest.offset - cursor.offset > self._backlog_limit:
@@ -219,28 +224,28 @@ class AlertHub:
         return await self._loop.run_in_executor(self._thread, call)
 
     async def _read(self, offset: int, limit: int = _BATCH) -> list[Record]:
-        return await self._in_thread(lambda: self._log.read(Topic.ALERTS, offset, limit))
+        return await self._in_thread(lambda: self._log.read(self._topic, offset, limit))
 
-    def _entry(self, record: Record) -> Entry:
-        return Entry(record.offset, self._decode(record.body))
+    def _entry(self, record: Record) -> Entry[Item]:
+        return Entry(record.offset, record.id, self._decode(record.body))
 
     def _tail(self, *, anew: bool = False) -> None:
         """Read what is new, in any thread, and hand it over to the loop."""
         with self._tailing:
             start: tuple[int, int] | None = None
             if anew or self._tailed is None:
-                first = self._log.first(Topic.ALERTS)
-                self._tailed = max(0, first - 1, self._log.end(Topic.ALERTS) - self._ring)
+                first = self._log.first(self._topic)
+                self._tailed = max(0, first - 1, self._log.end(self._topic) - self._ring)
                 start = first, self._tailed
-            entries: list[Entry] = []
-            while records := self._log.read(Topic.ALERTS, self._tailed, _BATCH):
+            entries: list[Entry[Item]] = []
+            while records := self._log.read(self._topic, self._tailed, _BATCH):
                 self._tailed = records[-1].offset
                 entries += [self._entry(record) for record in records]
             if not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._take, start, entries)
 
-    def _take(self, start: tuple[int, int] | None, entries: list[Entry]) -> None:
-        """Take in alerts; `start` is the oldest offset and the floor when they are all there are."""
+    def _take(self, start: tuple[int, int] | None, entries: list[Entry[Item]]) -> None:
+        """Take in items; `start` is the oldest offset and the floor when they are all there are."""
         if start is not None:
             self._entries.clear()
             self._first, self._floor = start
@@ -259,8 +264,8 @@ class AlertHub:
 
     def _trim(self) -> None:
         oldest = self._newest.offset - self._keep + 1
-        self._log.trim(Topic.ALERTS, oldest)
-        self._first = self._log.first(Topic.ALERTS)
+        self._log.trim(self._topic, oldest)
+        self._first = self._log.first(self._topic)
 
     def _tell(self) -> None:
         self._changed.set()
