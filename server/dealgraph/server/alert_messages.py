@@ -6,6 +6,7 @@ from dealgraph.api.v1 import alert_pb2, alert_service_pb2
 from dealgraph.server.alert_decisions import Decision, Decisions
 from dealgraph.server.errors import invalid
 from dealgraph.server.hub import Entry
+from dealgraph.server.signal_messages import concerns
 from dealgraph.server.snoozes import Snooze, Snoozes
 from dealgraph.server.tokens import Tokens
 from dealgraph.stream.alerts import Alert
@@ -74,17 +75,13 @@ def wanted(asked: alert_service_pb2.AlertFilter) -> Callable[[Alert], bool]:
             raise invalid(f"filter.kinds[{index}]", "is not a kind of signal")
     if asked.min_severity not in alert_pb2.Severity.values():
         raise invalid("filter.min_severity", "is not a severity")
-    opportunities, customers = frozenset(asked.opportunity_ids), frozenset(asked.customer_ids)
-    reps, sessions = frozenset(asked.rep_ids), frozenset(asked.session_ids)
+    about = concerns(asked.opportunity_ids, asked.customer_ids, asked.rep_ids, asked.session_ids)
     kinds, severity = frozenset(int(kind) for kind in asked.kinds), int(asked.min_severity)
 
     def test(alert: Alert) -> bool:
         signal = alert.signal
         return (
-            (not opportunities or signal.opportunity in opportunities)
-            and (not customers or signal.customer in customers)
-            and (not reps or signal.rep in reps or signal.rep.partition(":")[2] in reps)
-            and (not sessions or signal.session in sessions)
+            about(signal)
             and (not kinds or signal.kind in kinds)
             and signal.severity >= severity
         )

@@ -27,6 +27,7 @@ from dealgraph.api.v1 import (
     ingest_service_pb2_grpc,
     interaction_pb2,
     report_service_pb2_grpc,
+    signal_service_pb2_grpc,
 )
 
 _OPTIONS: Final = [
@@ -60,6 +61,7 @@ class Client:
         self.ingest = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
         self.graph = graph_service_pb2_grpc.GraphServiceStub(self._channel)
         self.alert = alert_service_pb2_grpc.AlertServiceStub(self._channel)
+        self.signal = signal_service_pb2_grpc.SignalServiceStub(self._channel)
         self.identity = identity_service_pb2_grpc.IdentityServiceStub(self._channel)
         self.channel = channel_service_pb2_grpc.ChannelServiceStub(self._channel)
         self.erasure = erasure_service_pb2_grpc.ErasureServiceStub(self._channel)

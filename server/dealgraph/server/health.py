@@ -21,6 +21,7 @@ from dealgraph.api.v1 import (
     ingest_service_pb2,
     live_session_service_pb2,
     report_service_pb2,
+    signal_service_pb2,
 )
 
 SERVICES: Final = tuple(
@@ -29,6 +30,7 @@ SERVICES: Final = tuple(
         (ingest_service_pb2, "IngestService"),
         (graph_service_pb2, "GraphService"),
         (alert_service_pb2, "AlertService"),
+        (signal_service_pb2, "SignalService"),
         (live_session_service_pb2, "LiveSessionService"),
         (identity_service_pb2, "IdentityService"),
         (report_service_pb2, "ReportService"),

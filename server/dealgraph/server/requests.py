@@ -40,22 +40,19 @@ def limit(field: str, asked: int, default: int, largest: int) -> int:
 
 def node_ref(field: str, asked: graph_service_pb2.NodeRef) -> NodeRef:
     """Return a reference to a node. Raises CallError when kind or id is missing or unknown."""
-    if not asked.id:
-        raise invalid(f"{field}.id", "is missing", "MISSING_FIELD")
-    if len(asked.id) > _MAX_ID:
-        raise invalid(f"{field}.id", f"may have at most {_MAX_ID} characters")
+    key = identifier(f"{field}.id", asked.id)
     try:
-        return NodeRef(NodeKind(asked.kind), asked.id)
+        return NodeRef(NodeKind(asked.kind), key)
     except ValueError:
         raise invalid(f"{field}.kind", "is not a kind of node") from None
 
 
-def window(asked: graph_service_pb2.TimeWindow) -> tuple[int, int]:
+def window(asked: graph_service_pb2.TimeWindow, field: str = "window") -> tuple[int, int]:
     """Return (since, before) of a span of event time. Raises CallError when it ends before it begins."""
     if asked.since_ms < 0 or asked.before_ms < 0:
-        raise invalid("window", "must not hold negative times")
+        raise invalid(field, "must not hold negative times")
     if asked.before_ms and asked.before_ms <= asked.since_ms:
-        raise invalid("window.before_ms", "must lie after since_ms")
+        raise invalid(f"{field}.before_ms", "must lie after since_ms")
     return asked.since_ms, asked.before_ms
 
 
@@ -73,6 +70,15 @@ def kinds(field: str, asked: Iterable[int], known: type[Kind]) -> frozenset[Kind
 def no_node(ref: NodeRef) -> CallError:
     """Return the error of a request for a node that was not known at its time."""
     return not_found("NODE", f"{ref.kind.name}/{ref.id}")
+
+
+def identifier(field: str, asked: str) -> str:
+    """Return an id. Raises CallError when it is missing or longer than any id."""
+    if not asked:
+        raise invalid(field, "is missing", "MISSING_FIELD")
+    if len(asked) > _MAX_ID:
+        raise invalid(field, f"may have at most {_MAX_ID} characters")
+    return asked
 
 
 def request_id(asked: str) -> None:

@@ -16,6 +16,7 @@ from dealgraph.api.v1 import (
     ingest_service_pb2_grpc,
     live_session_service_pb2_grpc,
     report_service_pb2_grpc,
+    signal_service_pb2_grpc,
 )
 from dealgraph.server.alert_decisions import Decisions
 from dealgraph.server.alert_desk import AlertDesk
@@ -38,6 +39,8 @@ from dealgraph.server.proposals import ProposalBook
 from dealgraph.server.readers import Readers
 from dealgraph.server.report_service import ReportService
 from dealgraph.server.settings import Settings
+from dealgraph.server.signal_book import SignalBook
+from dealgraph.server.signal_service import SignalService, SignalStreams
 from dealgraph.server.snoozes import Snoozes
 from dealgraph.server.timelines import Timelines
 from dealgraph.server.tokens import Tokens, key_for
@@ -49,6 +52,7 @@ from dealgraph.stream.dead_letters import DeadLetters
 from dealgraph.stream.interaction import DeadLetter, Interaction, Reason, Rejected
 from dealgraph.stream.log import Topic
 from dealgraph.stream.matching import load_matching
+from dealgraph.stream.signals.false_alarms import expectations, load_measured
 
 _STATE_MORE: Final = (
     "the record alone says too little: import its file again with the roster, the mapping or "
@@ -95,10 +99,11 @@ class Services:
             max_items=settings.ingest.max_items,
             deadline_seconds=stated.deadline_seconds,
         )
+        timelines = Timelines(embedded.graph, log, embedded.erasing.is_behind)
         self.graph = GraphService(
             tenant,
             embedded.graph,
-            Timelines(embedded.graph, log, embedded.erasing.is_behind),
+            timelines,
             self._readers,
             tokens,
             stated.deadline_seconds,
@@ -115,6 +120,17 @@ class Services:
             tokens,
             clock,
             AlertStreams(settings.alerts.heartbeat_seconds, stated.deadline_seconds),
+        )
+        expected = expectations(load_measured(), embedded.detectors)
+        self._signals = SignalService(
+            tenant,
+            self.signal_hub,
+            SignalBook(embedded.graph, embedded.detectors, expected),
+            timelines.snapshot,
+            self._readers,
+            tokens,
+            clock,
+            SignalStreams(settings.alerts.heartbeat_seconds, stated.deadline_seconds),
         )
         self._identity = IdentityService(
             tenant,
@@ -162,6 +178,7 @@ class Services:
         ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(self._ingest, server)
         graph_service_pb2_grpc.add_GraphServiceServicer_to_server(self.graph, server)
         alert_service_pb2_grpc.add_AlertServiceServicer_to_server(self._alerts, server)
+        signal_service_pb2_grpc.add_SignalServiceServicer_to_server(self._signals, server)
         live_session_service_pb2_grpc.add_LiveSessionServiceServicer_to_server(self._live, server)
         identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(self._identity, server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(self._reports, server)
