@@ -14,6 +14,7 @@ from msgspec import Struct
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.store import GraphBatch
 from dealgraph.server.compose import Embedded
+from dealgraph.stream.writer import Written
 from tests.benchmarks.filled import filled
 from tests.benchmarks.flatness import compare
 
@@ -71,7 +72,7 @@ def _process(dealgraph: Embedded, batches: list[GraphBatch], keep: int) -> list[
     dealgraph.graph.apply = recording  # type: ignore[method-assign]
     marks = [Mark(0, process_time(), perf_counter())]
 
-    def note(_: int) -> None:
+    def note(_: Written) -> None:
         position = dealgraph.runner.position()
         marks.append(Mark(position, process_time(), perf_counter()))
 

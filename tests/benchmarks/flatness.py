@@ -14,6 +14,7 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import IO, Any, Final
 
+from dealgraph.stream.writer import Written
 from tests.benchmarks.filled import filled
 
 _CHUNK: Final = 8_192
@@ -78,7 +79,7 @@ def _work(directory: Path, size: int) -> None:
     with filled(directory, size + _CHUNK * (_CHUNKS + 1)) as dealgraph:
         seen, cpu, wall = 0, 0.0, 0.0
 
-        def pause(_: int) -> None:
+        def pause(_: Written) -> None:
             """Stop the dataflow after a commit, until the next line comes."""
             nonlocal seen, cpu, wall
             position = dealgraph.runner.position()

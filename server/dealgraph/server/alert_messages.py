@@ -80,11 +80,7 @@ def wanted(asked: alert_service_pb2.AlertFilter) -> Callable[[Alert], bool]:
 
     def test(alert: Alert) -> bool:
         signal = alert.signal
-        return (
-            about(signal)
-            and (not kinds or signal.kind in kinds)
-            and signal.severity >= severity
-        )
+        return about(signal) and (not kinds or signal.kind in kinds) and signal.severity >= severity
 
     return test
 

@@ -109,7 +109,7 @@ class Writer:
         with self._graph.transaction():
             self._graph.apply(batch)
             if batch.signals:
-                versions = [_version(signal) for signal in batch.signals]
+                versions = [version_record(signal) for signal in batch.signals]
                 self._logs.told.append(Topic.SIGNALS, versions)
             if alerts:
                 self._logs.told.append(Topic.ALERTS, [_record(alert) for alert in alerts])
@@ -156,7 +156,8 @@ def _record(alert: Alert) -> NewRecord:
     )
 
 
-def _version(signal: DecisionSignal) -> NewRecord:
+def version_record(signal: DecisionSignal) -> NewRecord:
+    """Return a version of a signal as it is told; its id follows from all it says."""
     body = codec.signal_to_bytes(signal)
     digest = hashlib.sha256(body).digest()[:16]
     return NewRecord(digest.hex(), digest, signal.recorded_at, body)
