@@ -1,4 +1,4 @@
-"""What a version of a signal costs: in the graph, and told beside it. `python -m tests.benchmarks.told_signals`.
+"""What telling a version of a signal costs, beside the graph: `python -m tests.benchmarks.told_signals`.
 
 Prints a line of JSON per size of commit, with CPU µs per version; the graph's is the floor.
 """

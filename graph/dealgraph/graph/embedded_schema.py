@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Format of the file. It rises when a table changes, or a field of a value stored as a body."""
 
 SCHEMA: Final = """
