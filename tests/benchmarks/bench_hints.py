@@ -1,4 +1,4 @@
-"""How long after an utterance was sent its hint is at the rep, with 50 calls running at 20 utterances/s each.
+"""How long after an utterance was sent its hint is at the rep, with 50 calls running.
 
 The whole path over one gRPC stream a call: validation, consent, durable log, dataflow, tagger, detectors,
 graph, alert log, hub. Measured at the client from sending to arrival, the way over gRPC both times included.
@@ -8,7 +8,8 @@ The floor, in the same run, is a server that echoes a hint on the same stream at
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
@@ -27,17 +28,21 @@ from dealgraph.stream.interaction import action_id
 from tests.benchmarks.bare_server import SLIP
 from tests.benchmarks.bench_alerts import bare, summary
 from tests.support.interactions import MONDAY, voice_grants
-from tests.support.processes import ServerProcess
+from tests.support.processes import ServerProcess, serving
 
 NAME: Final = "hints"
-SUMMARY: Final = "utterance sent → hint at the rep, 50 calls at 20 utterances/s, beside an echo"
+SUMMARY: Final = (
+    "utterance sent → hint at the rep, 50 calls at 20, 10 and 2 utterances/s, beside an echo"
+)
 
 _CALLS: Final = 50
-_RATE: Final = 20
-_TURNS: Final = 100
-"""Utterances of a call: five seconds of it."""
-_SLIPS: Final = (40, 80)
-"""The turns that call for a hint: the first is a WARNING, the second CRITICAL."""
+_RATES: Final = (20.0, 10.0, 2.0)
+"""Utterances a second of a call; people say one in three to ten seconds."""
+_TURNS: Final = 60
+"""Utterances of a call."""
+_FIRST_SLIP: Final = 5
+_SLIPS_APART: Final = 25
+"""Turns between the two that call for a hint: the first is a WARNING, the second CRITICAL."""
 _REP: Final = "anna@sell.example"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _SAID: Final = (
@@ -47,45 +52,68 @@ _SAID: Final = (
     "价格方面我们内部还在讨论，财务希望看到三年的测算。",
 )
 
+_Cause = Callable[[Any], str]
+"""Names the utterance that a hint came from: by its id, or by its action id."""
+
 
 class Times(Struct):
-    """What was measured: milliseconds of receipts and hints, and CPU seconds of the client."""
+    """What was measured: milliseconds of receipts and hints, CPU seconds of the client."""
 
     receipts: list[float] = field(default_factory=list)
     hints: list[float] = field(default_factory=list)
-    expected: int = 0
     client_seconds: float = 0.0
 
 
+class Call(Struct, frozen=True):
+    """A call to hold: its number, the number of its line, and when it begins. No two lines are in step."""
+
+    session: str
+    line: int
+    start: float
+    rate: float
+
+    def slips(self) -> tuple[int, int]:
+        """Return the turns that call for a hint."""
+        first = _FIRST_SLIP + self.line * 7 % _SLIPS_APART
+        return first, first + _SLIPS_APART
+
+    def time_of(self, turn: int) -> float:
+        """Return when a turn is said."""
+        return self.start + (turn + self.line / _CALLS) / self.rate
+
+
 def run(quick: bool) -> dict[str, Any]:
-    """Measure one call after another on 50 streams, for 5 or 30 seconds."""
-    rounds = 1 if quick else 6
-    with bare() as target:
-        floor = asyncio.run(_measure(target, rounds, lambda hint: hint.explanation))
-    with tempfile.TemporaryDirectory() as folder:
-        server = ServerProcess(Path(folder))
-        try:
-            with Client(server.listen) as client:
-                grants = voice_grants(subject=_REP)
-                client.publish([codec.interaction_to_message(one) for one in grants])
-            asyncio.run(_measure(server.listen, 1, _last_evidence, "warm"))
+    """Measure at each rate, one call after another on 50 streams."""
+    figures: dict[str, Any] = {"calls": _CALLS, "asked_ms": {"p99": 20.0}}
+    for rate in _RATES[:1] if quick else _RATES:
+        rounds = 1 if quick or rate < _RATES[0] else 4
+        with bare() as target:
+            floor = asyncio.run(_measure(target, rate, 1, lambda hint: str(hint.explanation)))
+        with _listening() as server:
+            asyncio.run(_measure(server.listen, _RATES[0], 1, _last_evidence, "warm"))
             before = _cpu_seconds(server.pid)
-            whole = asyncio.run(_measure(server.listen, rounds, _last_evidence))
+            whole = asyncio.run(_measure(server.listen, rate, rounds, _last_evidence))
             used = _cpu_seconds(server.pid) - before
-        finally:
-            server.stop()
-    utterances = _CALLS * _TURNS * rounds
-    return {
-        "calls": _CALLS,
-        "utterances_per_second": _CALLS * _RATE,
-        "whole_hint_ms": summary(whole.hints),
-        "whole_receipt_ms": summary(whole.receipts),
-        "floor_echo_hint_ms": summary(floor.hints),
-        "floor_echo_receipt_ms": summary(floor.receipts),
-        "server_cpu_us_per_utterance": round(used / utterances * 1e6, 1),
-        "client_cpu_us_per_utterance": round(whole.client_seconds / utterances * 1e6, 1),
-        "asked_ms": {"p99": 20.0},
-    }
+        utterances = len(whole.receipts)
+        figures[f"at_{rate * _CALLS:.0f}_utterances_per_second"] = {
+            "hint_ms": summary(whole.hints),
+            "receipt_ms": summary(whole.receipts),
+            "floor_echo_hint_ms": summary(floor.hints),
+            "floor_echo_receipt_ms": summary(floor.receipts),
+            "server_cpu_us_per_utterance": round(used / utterances * 1e6, 1),
+            "client_cpu_us_per_utterance": round(whole.client_seconds / utterances * 1e6, 1),
+        }
+    return figures
+
+
+@contextmanager
+def _listening() -> Iterator[ServerProcess]:
+    """Run a server that may listen to the rep's calls."""
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
+        with Client(server.listen) as client:
+            grants = voice_grants(subject=_REP)
+            client.publish([codec.interaction_to_message(one) for one in grants])
+        yield server
 
 
 def _last_evidence(hint: Any) -> str:
@@ -93,74 +121,67 @@ def _last_evidence(hint: Any) -> str:
 
 
 async def _measure(
-    target: str, rounds: int, cause: Callable[[Any], str], prefix: str = "call"
+    target: str, rate: float, rounds: int, cause: _Cause, prefix: str = "call"
 ) -> Times:
-    """Hold calls on 50 streams at once, `rounds` after one another; `cause` names what a hint came from."""
+    """Hold calls on 50 streams at once, `rounds` after one another."""
     times = Times()
     began = process_time()
     async with grpc.aio.insecure_channel(target) as channel:
         stub = live_session_service_pb2_grpc.LiveSessionServiceStub(channel)
         start = perf_counter() + 0.5
-        await asyncio.gather(
-            *(
-                _line(stub, times, rounds, cause, f"{prefix}-{n}", start + n / 1000)
-                for n in range(_CALLS)
-            )
-        )
+        lines = [
+            [
+                Call(f"{prefix}-{line}-{n}", line, start + n * _TURNS / rate, rate)
+                for n in range(rounds)
+            ]
+            for line in range(_CALLS)
+        ]
+        await asyncio.gather(*(_hold(stub, calls, times, cause) for calls in lines))
     times.client_seconds = process_time() - began
-    if len(times.hints) != times.expected:
-        raise RuntimeError(f"{len(times.hints)} hints came, {times.expected} were expected")
+    expected = 2 * rounds * _CALLS
+    if len(times.hints) != expected:
+        raise RuntimeError(f"{len(times.hints)} hints came, {expected} were expected")
     return times
 
 
-async def _line(
-    stub: Any, times: Times, rounds: int, cause: Callable[[Any], str], name: str, start: float
-) -> None:
-    """Hold one call after the other, each with utterances at a steady rate."""
-    for number in range(rounds):
-        session = f"{name}-{number}"
+async def _hold(stub: Any, calls: list[Call], times: Times, cause: _Cause) -> None:
+    """Hold one call after the other, and note how long receipts and hints take."""
+    for call in calls:
         sent: dict[str, float] = {}
-        causes: dict[str, float] = {}
-        times.expected += len(_SLIPS)
-        turns = _turns(session, sent, causes, start + number * _TURNS / _RATE)
-        async for answer in stub.Converse(turns):
+        async for answer in stub.Converse(_turns(call, sent)):
             now = perf_counter()
             if answer.HasField("hint"):
-                times.hints.append(1000 * (now - causes[cause(answer.hint)]))
+                times.hints.append(1000 * (now - sent[cause(answer.hint)]))
             else:
                 times.receipts.append(1000 * (now - sent[answer.receipt.utterance_id]))
 
 
 async def _turns(
-    session: str, sent: dict[str, float], causes: dict[str, float], start: float
+    call: Call, sent: dict[str, float]
 ) -> AsyncIterator[live_session_service_pb2.ConverseRequest]:
+    session = call.session
     opened = live_session_service_pb2.SessionStart(
         session_id=session, opportunity_id=f"deal of {session}", customer_id="acme", rep_id=_REP
     )
     yield live_session_service_pb2.ConverseRequest(start=opened)
     for turn in range(_TURNS):
-        request = live_session_service_pb2.ConverseRequest(utterance=_utterance(turn))
-        await asyncio.sleep(max(0.0, start + turn / _RATE - perf_counter()))
-        now = perf_counter()
-        name = request.utterance.id
-        sent[name] = now
-        causes[name] = causes[action_id("live", f"{session}/{name}")] = now
+        utterance = _utterance(turn, slips=turn in call.slips())
+        request = live_session_service_pb2.ConverseRequest(utterance=utterance)
+        await asyncio.sleep(max(0.0, call.time_of(turn) - perf_counter()))
+        sent[utterance.id] = sent[action_id("live", f"{session}/{utterance.id}")] = perf_counter()
         yield request
 
 
-def _utterance(turn: int) -> live_session_service_pb2.Utterance:
-    by_rep = turn in _SLIPS or turn % 2 == 0
+def _utterance(turn: int, *, slips: bool) -> live_session_service_pb2.Utterance:
+    by_rep = slips or turn % 2 == 0
     side = interaction_pb2.SIDE_REP if by_rep else interaction_pb2.SIDE_CUSTOMER
     native_id = _REP if by_rep else "li@acme.example"
-    text = (
-        f"{SLIP}, let us talk about your kickback offline." if turn in _SLIPS else _SAID[turn % 4]
-    )
     return live_session_service_pb2.Utterance(
         id=f"u{turn}",
         speaker=interaction_pb2.Actor(side=side, native_id=native_id, confidence=1.0),
         occurred_at_ms=MONDAY + turn * 3000,
         duration_ms=2500,
-        text=text,
+        text=f"{SLIP}, about your kickback." if slips else _SAID[turn % len(_SAID)],
     )
 
 

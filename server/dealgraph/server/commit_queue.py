@@ -115,8 +115,11 @@ class CommitQueue:
             for write in writes:
                 write.error = error
         self.commits += 1
-        for write in writes:
-            write.loop.call_soon_threadsafe(write.settle)
+        for loop in {
+            write.loop for write in writes
+        }:  # One wake-up a loop: each gives the GIL away.
+            mine = [write for write in writes if write.loop is loop]
+            loop.call_soon_threadsafe(_settle, mine)
 
     def _work(self, write: _Write) -> None:
         try:
@@ -126,3 +129,8 @@ class CommitQueue:
             raise  # SQLite may have taken back more than this write, for example on a full disk.
         except Exception as error:  # Its caller raises it; the others are not concerned.
             write.error = error
+
+
+def _settle(writes: list[_Write]) -> None:
+    for write in writes:
+        write.settle()
