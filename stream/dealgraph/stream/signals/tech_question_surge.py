@@ -20,6 +20,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct, field
 
 from dealgraph.graph.model import ActionKind, Level, Polarity, Role, Severity, SignalKind, Stage
+from dealgraph.stream.signals.calm import Calm
 from dealgraph.stream.signals.course import (
     DAY,
     HOUR,
@@ -78,14 +79,14 @@ class TechQuestionSurgeThresholds(Struct, frozen=True, forbid_unknown_fields=Tru
 class SurgeState(State):
     """The chart, the sitting that goes on, and the newest questions since C left 0.
 
-    `calm_since` is since when C has been low in an open episode, `stage` that of the newest talk.
+    `calm` is whether C has been low in an open episode, `stage` that of the newest talk.
     """
 
     chart: RateChart = field(default_factory=RateChart)
     sitting: Sitting = field(default_factory=Sitting)
     asked: list[str] = field(default_factory=list)
     stage: Stage = Stage.UNKNOWN
-    calm_since: int | None = None
+    calm: Calm = field(default_factory=Calm)
     positive: bool = False
     course: Course = field(default_factory=Course)
 
@@ -124,7 +125,7 @@ class TechQuestionSurge:
         if _asks(action, self.thresholds.confidence):
             sitting.count += 1
             state.asked = [*state.asked[1 - MAX_EVIDENCE :], action.id]
-        state.due = self._due(state)
+        state.due = min(sitting.ends, state.calm.ends(self.memory_ms))
         return NOTHING
 
     def wake(self, state: SurgeState, at: int) -> Sequence[Episode]:
@@ -132,15 +133,10 @@ class TechQuestionSurge:
         found: list[Episode] = []
         if state.sitting.ends <= at:
             found += self._judge(state, at)
-        calm = state.calm_since
-        if calm is not None and at - calm >= self.memory_ms:
+        if state.calm.ends(self.memory_ms) <= at:
             found.append(self._end(state, at))
-        state.due = self._due(state)
+        state.due = min(state.sitting.ends, state.calm.ends(self.memory_ms))
         return found
-
-    def _due(self, state: SurgeState) -> int:
-        calm = state.calm_since
-        return min(state.sitting.ends, NEVER if calm is None else calm + self.memory_ms)
 
     def _judge(self, state: SurgeState, at: int) -> Sequence[Episode]:
         """Move the chart on by the sitting that is over; say what that changes."""
@@ -155,7 +151,7 @@ class TechQuestionSurge:
         if chart.level >= limits.critical_level:
             severity = Severity.CRITICAL
         if course.open:
-            self._note_calm(state, at)
+            state.calm.note(at, low=chart.level < self._limit(course.level) / 2.0)
             grown = reached > course.level or severity > course.severity
             if not (grown or state.sitting.count):
                 return NOTHING
@@ -173,13 +169,6 @@ class TechQuestionSurge:
         limits = self.thresholds
         return chart.count >= limits.minimum_questions and chart.minutes >= limits.minimum_minutes
 
-    def _note_calm(self, state: SurgeState, at: int) -> None:
-        low = state.chart.level < self._limit(state.course.level) / 2.0
-        if not low:
-            state.calm_since = None
-        elif state.calm_since is None:
-            state.calm_since = at
-
     def _limit(self, level: Level) -> float:
         limits = self.thresholds
         return limits.pushed_level if level is Level.PUSHED else limits.recorded_level
@@ -188,7 +177,7 @@ class TechQuestionSurge:
         return self.positive if state.positive else self.neutral
 
     def _end(self, state: SurgeState, at: int) -> Episode:
-        state.calm_since = None
+        state.calm.since = None
         course = state.course
         return course.end(self._form(state), at, self._reading(state, course.level, at))
 
