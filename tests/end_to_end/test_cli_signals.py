@@ -3,7 +3,13 @@
 import json
 from pathlib import Path
 
+from PIL import Image
+
+from dealgraph.api.v1 import alert_pb2
+from dealgraph.api.v1 import signal_service_pb2 as pb
 from tests.support.command_line import dealgraph
+from tests.support.server import serving
+from tests.support.stories import delivery_story
 
 TINY = """
 name: tiny
@@ -52,3 +58,36 @@ def test_thresholds_are_found_tried_put_in_force_and_audited(tmp_path: Path) -> 
     assert tried.returncode == 0 and "Raised in history of" in tried.stdout, tried.stderr
     audited = dealgraph("signals", "audit", "--data", data, "--settings", settings)
     assert "shipped values" in audited.stdout and str(found) in audited.stdout, audited.stderr
+
+
+def test_explain_says_why_and_draws_the_statistic_from_a_directory_and_from_a_server(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path / "data") as server:
+        server.publish(delivery_story(1, 7))
+        wanted = pb.SignalFilter(kinds=[alert_pb2.SIGNAL_KIND_DELIVERY_CONCERN_RECURRENCE])
+        (signal,) = server.client.signal.ListSignals(pb.ListSignalsRequest(filter=wanted)).signals
+        live = dealgraph("signals", "explain", signal.id, "--target", server.addresses.listen)
+        assert live.returncode == 0, live.stderr
+    picture = tmp_path / "signal.png"
+    stored = dealgraph(
+        "signals", "explain", signal.id, "--data", tmp_path / "data", "--png", picture
+    )
+    assert stored.returncode == 0, stored.stderr
+    for words in (
+        "A delivery concern keeps coming back",
+        signal.explanation,
+        "a risk",
+        "threshold",
+    ):
+        assert words in live.stdout
+    assert "When will the delivery arrive?" in live.stdout or "rollout" in live.stdout
+    assert live.stdout.splitlines()[:10] == stored.stdout.splitlines()[:10]
+    with Image.open(picture) as image:
+        assert (image.format, image.size) == ("PNG", (1200, 500))
+
+
+def test_explain_says_where_the_id_of_a_signal_comes_from(tmp_path: Path) -> None:
+    unknown = dealgraph("signals", "explain", "nothing", "--data", tmp_path)
+    assert unknown.returncode == 1
+    assert "Take the id from an alert" in unknown.stderr

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dealgraph.api.v1 import alert_pb2, graph_service_pb2, graph_service_pb2_grpc
-from dealgraph.graph.model import Severity, SignalKind, SignalState
+from dealgraph.api.v1 import alert_pb2, graph_service_pb2, graph_service_pb2_grpc, signal_pb2
+from dealgraph.graph.model import Level, Polarity, Severity, SignalKind, SignalState
 from dealgraph.server.cli.terminal import moment
 
 _KINDS: Final[Mapping[SignalKind, str]] = {
@@ -26,6 +26,33 @@ _KINDS: Final[Mapping[SignalKind, str]] = {
     SignalKind.UNANSWERED_QUESTION: "A question waits for its answer",
     SignalKind.OVER_PROMISE: "A promise beyond what is agreed",
     SignalKind.SENSITIVE_TERM: "A sensitive subject",
+}
+_FORMS: Final[Mapping[str, str]] = {
+    "EARLY": "Legal comes early",
+    "LATE": "Legal comes late",
+    "OVERDUE": "Legal is overdue",
+    "WITHDRAWN": "Legal fell silent",
+    "WIDEN": "More people take part",
+    "NARROW": "Fewer people take part",
+    "SINGLE_THREADED": "All hangs on one person",
+    "CHAMPION_SILENT": "The champion is silent",
+    "ENTERED": "A person with power takes part now",
+    "FELL": "The people with power stay away",
+    "NO_POWER": "Nobody with power was ever heard",
+    "SLOWING": "The customer answers more slowly",
+    "WARMING": "The customer answers faster",
+    "GHOST": "The customer does not answer any more",
+}
+"""What kinds with several forms say, by form."""
+
+_POLARITIES: Final[Mapping[Polarity, str]] = {
+    Polarity.POSITIVE: "good for the deal",
+    Polarity.NEGATIVE: "a risk",
+    Polarity.NEUTRAL: "good or bad",
+}
+_LEVELS: Final[Mapping[Level, str]] = {
+    Level.RECORDED: "kept on record, not sure enough to tell",
+    Level.PUSHED: "sure enough to tell",
 }
 _STATES: Final[Mapping[SignalState, str]] = {
     SignalState.UPDATED: "stronger now",
@@ -56,9 +83,22 @@ class Quote(NamedTuple):
 
 def title(alert: alert_pb2.Alert) -> str:
     """Return what an alert says, in a few words."""
-    kind = _KINDS[SignalKind(alert.kind)]
+    words = _FORMS.get(alert.form) or _KINDS[SignalKind(alert.kind)]
     state = _STATES.get(SignalState(alert.state))
-    return f"{kind} ({state})" if state else kind
+    return f"{words} ({state})" if state else words
+
+
+def signal_title(signal: signal_pb2.DecisionSignal) -> str:
+    """Return what a signal says, and what became of it, in a few words."""
+    words = _FORMS.get(signal.form) or _KINDS[SignalKind(signal.kind)]
+    state = SignalState(signal.state)
+    return f"{words} ({_STATES.get(state) or state.name.lower()})"
+
+
+def standing(polarity: int, level: int) -> str:
+    """Return what a signal means for the deal and how sure it is, in words."""
+    means = _POLARITIES[Polarity(polarity)]
+    return f"{means}; {_LEVELS[Level(level)]}"
 
 
 def is_withdrawn(alert: alert_pb2.Alert) -> bool:
@@ -92,6 +132,7 @@ def render_alert(alert: alert_pb2.Alert, quotes: Sequence[Quote]) -> RenderableT
         ("deal", " · ".join(filter(None, (alert.customer_id, alert.opportunity_id)))),
         ("session", alert.session_id),
         ("rep", bare_id(alert.rep_id)),
+        ("means", _POLARITIES[Polarity(alert.polarity)] if alert.polarity else ""),
         ("it said" if is_withdrawn(alert) else "why", alert.explanation),
         ("do", "" if is_withdrawn(alert) else alert.suggestion),
     ]
@@ -113,16 +154,26 @@ def quotes_of(
     graph: graph_service_pb2_grpc.GraphServiceStub, action_ids: Sequence[str]
 ) -> list[Quote]:
     """Fetch what was said in these actions, in their order; those that cannot be had are left out."""
-    found: list[Quote] = []
+    nodes: dict[str, graph_service_pb2.Node] = {}
     for action_id in action_ids:
         ref = graph_service_pb2.NodeRef(kind=graph_service_pb2.NODE_KIND_ACTION, id=action_id)
         request = graph_service_pb2.GetNodeRequest(ref=ref)
         try:
-            node = graph.GetNode(request, timeout=_ANSWER_SECONDS).node
+            nodes[action_id] = graph.GetNode(request, timeout=_ANSWER_SECONDS).node
         except grpc.RpcError:
             continue  # an alert without its words is better than none
-        text = node.attributes.get("text", "")
-        if text:
+    return quotes_in(nodes, action_ids)
+
+
+def quotes_in(
+    nodes: Mapping[str, graph_service_pb2.Node], action_ids: Sequence[str]
+) -> list[Quote]:
+    """Return what was said in these actions, in their order, given their nodes by id."""
+    found: list[Quote] = []
+    for action_id in action_ids:
+        node = nodes.get(action_id)
+        text = node.attributes.get("text", "") if node is not None else ""
+        if node is not None and text:
             who = node.attributes.get("speaker") or bare_id(
                 node.attributes.get("actor", "somebody")
             )

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from dealgraph.server.cli.command import Command
 from dealgraph.server.cli.scenarios import chosen_scenario
 from dealgraph.server.cli.signals_calibrate import AUDIT, CALIBRATE, TRY
+from dealgraph.server.cli.signals_explain import EXPLAIN
 from dealgraph.server.cli.signals_report import lines_of, show_lines
 from dealgraph.server.cli.terminal import console
 from dealgraph.server.compose import consent_policy, open_tagger
@@ -38,6 +39,7 @@ def COMMAND() -> None:  # noqa: N802
 COMMAND.add_command(CALIBRATE)
 COMMAND.add_command(TRY)
 COMMAND.add_command(AUDIT)
+COMMAND.add_command(EXPLAIN)
 
 
 @COMMAND.command(
