@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dealgraph.graph.model import ActionKind, Level, Role
+from dealgraph.graph.model import ActionKind, Level, Role, Topic
 from dealgraph.stream.evaluation.calibration import (
     Watched,
     alarms_of,
@@ -149,3 +149,17 @@ def test_rules_are_noted_when_they_change_and_only_then(log: EventLog) -> None:
     first, second = rule_changes(log)
     differ = {rule for rule in first.versions if first.versions[rule] != second.versions[rule]}
     assert (differ, second.file, second.at) == ({"S1"}, "signals.yaml", 9)
+
+
+def test_price_and_mood_are_learnt_from_the_talk_of_deals() -> None:
+    dear = [
+        observed(n, START + n * 15_000, Topic.PRICE, talk_ms=15_000, valence=-0.4)
+        for n in range(40)
+    ]
+    found = learn([dear] * 20, SHIPPED)
+    section = "price_emotion_divergence"
+    share, mood = (value_at(found, section, f"prior_{name}") for name in ("price_share", "valence"))
+    before = value_at(SHIPPED, section, "prior_price_share")
+    assert share == pytest.approx((before + 1.0) / 2, abs=1e-3)
+    assert -0.4 < mood < 0.0
+    assert detectors(found)

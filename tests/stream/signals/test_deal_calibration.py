@@ -24,8 +24,8 @@ BEFORE: Final = 12
 AFTER: Final = 30
 REMARKS: Final = 30
 GAP: Final = 4 * DAY + 12 * HOUR
-QUESTION_SHARE: Final = 0.25 / 6
-"""Of remarks of ten seconds, at the prior rate of 0.25 a minute."""
+QUESTION_SHARE: Final = 0.27 / 6
+"""Of remarks of ten seconds, at the prior rate of 0.27 a minute."""
 
 Remark = Callable[[random.Random, int, int, float], Observed]
 

@@ -150,7 +150,7 @@ def test_it_says_how_many_were_asked_and_how_many_are_usual() -> None:
     first = found(deal(*CALM, 5, 5))[0]
     assert first.explanation == (
         "The customer's technical people asked 10 questions in 10 minutes of customer talk since "
-        "12 April 2026; 2.5 are usual in this deal."
+        "12 April 2026; 2.6 are usual in this deal."
     )
     assert len(first.evidence) == 10
     assert first.at == START + 45 * DAY + 9 * 30 * SECOND + HOUR

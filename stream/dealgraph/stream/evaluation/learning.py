@@ -5,6 +5,8 @@ and n the number of deals that show it: a handful of deals hardly moves it. Sour
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from statistics import fmean, pstdev
 from typing import Final
 
 import msgspec
@@ -15,6 +17,8 @@ from dealgraph.stream.signals.legal_reference import Delays, LegalWindowThreshol
 from dealgraph.stream.signals.legal_window_shift import delays
 from dealgraph.stream.signals.participation import listener
 from dealgraph.stream.signals.participation import moments as participation_moments
+from dealgraph.stream.signals.price_emotion_divergence import PriceEmotionDivergenceThresholds
+from dealgraph.stream.signals.price_emotion_divergence import moments as divergence_moments
 from dealgraph.stream.signals.tech_question_surge import TechQuestionSurgeThresholds
 from dealgraph.stream.signals.tech_question_surge import moments as question_moments
 from dealgraph.stream.signals.thresholds import Thresholds
@@ -49,6 +53,22 @@ def _question_rate(histories: Histories, thresholds: Thresholds) -> Mapping[str,
         return {}
     rate = sum(questions for questions, _ in heard) / sum(minutes for _, minutes in heard)
     return {"prior_rate_per_minute": shrunk(limits.prior_rate_per_minute, rate, len(heard))}
+
+
+def _price_and_mood(histories: Histories, thresholds: Thresholds) -> Mapping[str, object]:
+    """Learn mean and spread of the looks of all deals, of the share of price and of the valence."""
+    limits = thresholds.section("price_emotion_divergence", PriceEmotionDivergenceThresholds)
+    seen = [looks for history in histories if (looks := divergence_moments(history, limits))]
+    if not seen:
+        return {}
+    shares, valences = zip(*chain.from_iterable(seen), strict=True)
+    found = {
+        "prior_price_share": fmean(shares),
+        "prior_price_share_spread": max(pstdev(shares), limits.least_price_share_spread),
+        "prior_valence": fmean(valences),
+        "prior_valence_spread": max(pstdev(valences), limits.least_valence_spread),
+    }
+    return {name: shrunk(getattr(limits, name), value, len(seen)) for name, value in found.items()}
 
 
 def _legal_delays(histories: Histories, thresholds: Thresholds) -> Mapping[str, object]:
@@ -87,6 +107,7 @@ _SECTION_OF: Final = {
 }
 _LEARNERS: Final[Mapping[str, Learner]] = {
     "tech_question_surge": _question_rate,
+    "price_emotion_divergence": _price_and_mood,
     "legal_window_shift": _legal_delays,
     **{section: _participation(name) for name, section in _SECTION_OF.items()},
 }
