@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from dealgraph.graph.model import Polarity, Severity, Side, Stage, Topic
+from dealgraph.stream.evaluation.learning import learn
+from dealgraph.stream.signals import competitor_rate
 from dealgraph.stream.signals.competitor_rate import (
     CompetitorRate,
     CompetitorRateThresholds,
@@ -140,3 +142,14 @@ def test_calm_talk_clears_and_a_new_burst_is_a_new_episode() -> None:
     found = [episode for _, episode in run(DETECTOR, burst() + calm + again)]
     assert [e.number for e in found if e.cleared_at is not None] == [0]
     assert found[-1].number == 1
+
+
+def test_calibration_learns_how_often_competitors_usually_come_up() -> None:
+    calm = [observed(n, START + n * MINUTE, talk_ms=MINUTE) for n in range(8)]
+    named = [observed(n, START + n * MINUTE, Topic.COMPETITOR, talk_ms=MINUTE) for n in (8, 9)]
+    by_rep = [observed(10, START + 10 * MINUTE, Topic.COMPETITOR, side=Side.REP)]
+    history = [*calm, *named, *by_rep]
+    assert competitor_rate.moments(history) == (2, 10.0)
+    found = learn([history] * 20, load_thresholds())
+    usual = found.section("competitor_rate", CompetitorRateThresholds).usual_per_10_minutes
+    assert usual == pytest.approx((0.5 + 2.0) / 2.0)

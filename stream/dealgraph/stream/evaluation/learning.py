@@ -12,6 +12,8 @@ from typing import Final
 import msgspec
 
 from dealgraph.graph.model import ActionKind, Stage
+from dealgraph.stream.signals.competitor_rate import CompetitorRateThresholds
+from dealgraph.stream.signals.competitor_rate import moments as mention_moments
 from dealgraph.stream.signals.detector import Observed
 from dealgraph.stream.signals.legal_reference import Delays, LegalWindowThresholds, learnt
 from dealgraph.stream.signals.legal_window_shift import delays
@@ -71,6 +73,16 @@ def _price_and_mood(histories: Histories, thresholds: Thresholds) -> Mapping[str
     return {name: shrunk(getattr(limits, name), value, len(seen)) for name, value in found.items()}
 
 
+def _competitor_rate(histories: Histories, thresholds: Thresholds) -> Mapping[str, object]:
+    limits = thresholds.section("competitor_rate", CompetitorRateThresholds)
+    heard = [(n, minutes) for n, minutes in map(mention_moments, histories) if minutes > 0.0]
+    if not heard:
+        return {}
+    rate = 10.0 * sum(n for n, _ in heard) / sum(minutes for _, minutes in heard)
+    usual = shrunk(limits.usual_per_10_minutes, rate, len(heard))
+    return {"usual_per_10_minutes": max(0.01, usual)}
+
+
 def _legal_delays(histories: Histories, thresholds: Thresholds) -> Mapping[str, object]:
     limits = thresholds.section("legal_window_shift", LegalWindowThresholds)
     times = working_times(thresholds)
@@ -106,6 +118,7 @@ _SECTION_OF: Final = {
     "usual_participation": "economic_buyer_contact",
 }
 _LEARNERS: Final[Mapping[str, Learner]] = {
+    "competitor_rate": _competitor_rate,
     "tech_question_surge": _question_rate,
     "price_emotion_divergence": _price_and_mood,
     "legal_window_shift": _legal_delays,

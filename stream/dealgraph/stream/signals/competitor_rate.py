@@ -15,7 +15,7 @@ threshold it is CRITICAL. At an unknown stage it is a WARNING. A rate is judged 
 mentioned, and falls with any talk of the customer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil, exp, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -182,6 +182,16 @@ def critical_count(mean: float, tail: float) -> int:
         below += term
         count += 1
     return count
+
+
+def moments(actions: Iterable[Observed]) -> tuple[int, float]:
+    """Return what a history adds to the usual rate: mentions that count, minutes of talk in sessions."""
+    mentions, talk_ms = 0, 0
+    for action in actions:
+        if action.session and action.side in (Side.CUSTOMER, Side.UNKNOWN):
+            talk_ms += action.exposure_ms
+            mentions += action.topics & _COMPETITOR != 0
+    return mentions, talk_ms / MINUTE
 
 
 def detectors(thresholds: Thresholds) -> tuple[Detector[RateState], ...]:
