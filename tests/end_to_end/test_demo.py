@@ -31,6 +31,8 @@ def test_the_first_weeks_show_growth_an_alert_and_who_does_not_take_part() -> No
     assert "does not take part: nothing of theirs is stored" in before
     assert "cannot be read; it is kept as a dead letter" in before
     assert "decision signal" in after
+    assert "One of them explained" in after
+    assert "threshold" in after
     assert "who did not agree" in after
     assert "dealgraph serve --data" in after
 
@@ -55,6 +57,8 @@ def test_the_graph_grows_and_alerts_arrive_while_it_does(told: str) -> None:
         "A delivery concern keeps coming back",
         "The customer makes delivery its own",
         "WITHDRAWN A delivery concern keeps coming back",
+        "One of them taken back",
+        "came late, from mail",
     ],
 )
 def test_the_summary_holds_every_kind_of_alert(summary: str, words: str) -> None:

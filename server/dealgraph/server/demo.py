@@ -14,7 +14,8 @@ from dealgraph.server.cli.alert_words import bare_id, quotes_of
 from dealgraph.server.cli.intake import ServerSink, Tally
 from dealgraph.server.client import Client
 from dealgraph.server.demo_feed import Tick, feed, sample_tenant
-from dealgraph.server.demo_recap import Arrived, collect
+from dealgraph.server.demo_recap import Arrived, collect, newest_alerts
+from dealgraph.server.demo_signals import tell_signals
 from dealgraph.server.demo_stage import Stage, Subscriber, open_stage
 from dealgraph.server.demo_summary import show_summary
 from dealgraph.server.demo_view import DemoView
@@ -131,5 +132,7 @@ def perform(
             ticks = islice(feed(scenario, count), shown)
             play.deliver(ticks, 0.0 if fast else _TICK_SECONDS)
             play.settle()
-        show_summary(out, collect(client, counts(), play.tally, play.alerts, play.taken_back))
+        recap = collect(client, counts(), play.tally, play.alerts, play.taken_back)
+        told = tell_signals(client, newest_alerts(play.alerts))
+        show_summary(out, recap, told)
         wait(target)

@@ -11,6 +11,7 @@ from dealgraph.server.cli.alert_words import is_withdrawn, render_alert
 from dealgraph.server.cli.import_report import in_words
 from dealgraph.server.cli.terminal import count, heading, table
 from dealgraph.server.demo_recap import Arrived, Recap, newest_alerts
+from dealgraph.server.demo_signals import Told, show_signals
 from dealgraph.server.sample import MATERIAL
 
 _CALM: Final = 0.1
@@ -18,7 +19,7 @@ _MOST_ALERTS: Final = 8
 _MOST_LETTERS: Final = 3
 
 
-def show_summary(out: Console, recap: Recap) -> None:
+def show_summary(out: Console, recap: Recap, told: Told) -> None:
     """Print the summary."""
     _show_numbers(out, recap)
     _show_deals(out, recap)
@@ -28,6 +29,7 @@ def show_summary(out: Console, recap: Recap) -> None:
         out.print(render_alert(arrived.alert, arrived.quotes), "")
     if len(newest) > _MOST_ALERTS:
         out.print(f"And {len(newest) - _MOST_ALERTS} more: `dealgraph watch` shows them all.", "")
+    show_signals(out, told)
     _show_left_out(out, recap)
 
 
