@@ -48,7 +48,7 @@ class Counting:
     def wake(self, state: Any, at: int) -> list[Episode]:
         return []
 
-    def gauge(self, state: Any, form: str) -> Gauge:
+    def gauge(self, state: Any, form: str, at: int) -> Gauge:
         return Gauge(self.seen, 3.0)
 
 

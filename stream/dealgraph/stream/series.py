@@ -118,6 +118,6 @@ class _Watched:
         return episodes
 
     def _note(self, state: Any, at: int) -> None:
-        gauge = self._gauged.gauge(state, self._form) if self._gauged is not None else None
+        gauge = self._gauged.gauge(state, self._form, at) if self._gauged is not None else None
         if gauge is not None:
             self.gauges[at] = gauge

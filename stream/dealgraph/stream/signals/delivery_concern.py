@@ -44,6 +44,7 @@ from dealgraph.stream.signals.detector import (
     Scope,
     State,
 )
+from dealgraph.stream.signals.gauge import Gauge
 from dealgraph.stream.signals.thresholds import Count, Positive, Thresholds, version_of
 
 _DELIVERY: Final = topic_set(Topic.DELIVERY)
@@ -131,6 +132,11 @@ class DeliveryConcern:
         """Nothing happens with time alone."""
         state.due = NEVER
         return NOTHING
+
+    def gauge(self, state: ConcernState, form: str, at: int) -> Gauge:
+        """Return the intensity."""
+        intensity = self.thresholds.base_intensity + self._excitement_at(state, at)
+        return Gauge(intensity, self.least_intensity)
 
     def _settle(self, state: ConcernState, at: int) -> Sequence[Episode]:
         """Drop what left the window; end the episode when the concern had settled before `at`."""

@@ -40,6 +40,7 @@ from dealgraph.stream.signals.detector import (
     Scope,
     State,
 )
+from dealgraph.stream.signals.gauge import Gauge
 from dealgraph.stream.signals.hysteresis import Held, due
 from dealgraph.stream.signals.participation import (
     Heard,
@@ -146,6 +147,11 @@ class EconomicBuyerShift:
         low = due((state.rise.held, state.fall.held), self.window_ms)
         state.due = min(low, self.listener.due(state.listening))
         return found
+
+    def gauge(self, state: BuyerState, form: str, at: int) -> Gauge:
+        """Return the sum of a form as the last conversation left it."""
+        watch, alarm = self._side(state, self.entered if form == self.entered.name else self.fell)
+        return Gauge(watch.sum, alarm.level)
 
     def _move(self, state: BuyerState, stage: Stage, at: int) -> Sequence[Episode]:
         """Take note of the stage; what is open ends when the deal is closed."""

@@ -16,6 +16,6 @@ class Gauge(Struct, frozen=True):
 class Gauged(Protocol):
     """A detector whose statistic can be read at any time."""
 
-    def gauge(self, state: Any, form: str) -> Gauge | None:
-        """Return the statistic of a form as the state has it, None when it has none."""
+    def gauge(self, state: Any, form: str, at: int) -> Gauge | None:
+        """Return the statistic of a form at event time `at`, just after it, None when there is none."""
         ...

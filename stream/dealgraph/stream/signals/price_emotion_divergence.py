@@ -45,6 +45,7 @@ from dealgraph.stream.signals.divergence_chart import (
     Talk,
     falls,
 )
+from dealgraph.stream.signals.gauge import Gauge
 from dealgraph.stream.signals.talk import is_customer_talk
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
 from dealgraph.stream.stages import CLOSED
@@ -150,6 +151,12 @@ class PriceEmotionDivergence:
             found.append(self._end(state, at))
         state.due = min(state.sitting_ends, state.calm.ends(self.calm_ms))
         return found
+
+    def gauge(self, state: DivergenceState, form: str, at: int) -> Gauge | None:
+        """Return the level of the chart as the last look left it, None before the first."""
+        if not state.chart.recent:
+            return None
+        return Gauge(state.chart.level(self.limits), self.thresholds.mild_level)
 
     def _look(self, state: DivergenceState, at: int) -> Sequence[Episode]:
         """Move the chart on by a look; say what that changes."""

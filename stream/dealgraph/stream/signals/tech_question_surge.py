@@ -41,6 +41,7 @@ from dealgraph.stream.signals.detector import (
     Scope,
     State,
 )
+from dealgraph.stream.signals.gauge import Gauge
 from dealgraph.stream.signals.rate_chart import RateChart, RateLimits, Sitting
 from dealgraph.stream.signals.talk import is_customer_talk
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
@@ -137,6 +138,10 @@ class TechQuestionSurge:
             found.append(self._end(state, at))
         state.due = min(state.sitting.ends, state.calm.ends(self.memory_ms))
         return found
+
+    def gauge(self, state: SurgeState, form: str, at: int) -> Gauge:
+        """Return C as the last sitting left it."""
+        return Gauge(state.chart.level, self.thresholds.recorded_level)
 
     def _judge(self, state: SurgeState, at: int) -> Sequence[Episode]:
         """Move the chart on by the sitting that is over; say what that changes."""
