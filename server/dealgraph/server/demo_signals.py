@@ -39,8 +39,7 @@ def tell_signals(client: Client, newest: Sequence[Arrived]) -> Told:
     """Ask the server for the two signals, given the newest alert of each."""
     standing = [a.alert.signal_id for a in newest if _is_of_deal(a) and not is_withdrawn(a.alert)]
     tried = [fetch_explained(client, signal_id) for signal_id in standing[:_MOST_TRIED]]
-    short = [one for one in tried if len(one[0].versions) <= _MOST_STEPS]
-    explained = max(short or tried, key=lambda one: len(one[1].points), default=None)
+    explained = max(tried, key=_telling, default=None)
     withdrawn = [a.alert.signal_id for a in newest if _is_of_deal(a) and is_withdrawn(a.alert)]
     found = [_taken_back(client, signal_id) for signal_id in withdrawn]
     taken_back = next((one for one in found if one.late), next(iter(found), None))
@@ -78,6 +77,13 @@ def _show_taken_back(out: Console, taken_back: TakenBack) -> None:
     for version in (first, last):
         out.print(Text(f"  {signal_title(version)}"), style="dim")
     out.print("")
+
+
+def _telling(explained: Explained) -> tuple[bool, bool, int]:
+    """Sort key: a short course is told best, then what still lasts, then much to be seen."""
+    answer, series = explained
+    lasts = not answer.signal.cleared_at_ms
+    return len(answer.versions) <= _MOST_STEPS, lasts, len(series.points)
 
 
 def _is_of_deal(arrived: Arrived) -> bool:
