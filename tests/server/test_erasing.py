@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from dealgraph.graph.hash import graph_hash
-from dealgraph.graph.model import Channel, NodeKind, NodeRef, Side
+from dealgraph.graph.model import Channel, NodeKind, NodeRef, Side, SignalKind
 from dealgraph.server.compose import Embedded, rebuilding
 from dealgraph.server.settings import Settings
+from dealgraph.server.snoozes import Snoozes
 from dealgraph.stream.erasures import ErasureState
 from dealgraph.stream.interaction import Interaction, Person, Purpose, Reason, Rejected
 from dealgraph.stream.log import Topic
@@ -68,6 +69,17 @@ def test_nothing_of_a_person_is_left_in_any_file(tmp_path: Path) -> None:
         [receipt] = dealgraph.gate.erasures()
         assert (receipt.state, receipt.subject.ids) == (ErasureState.DONE, ())
         assert (receipt.counts.removed, receipt.counts.redacted) == (5, 2)
+
+
+def test_what_a_person_held_back_says_no_longer_whose_it_was(tmp_path: Path) -> None:
+    with opened(tmp_path) as dealgraph:
+        process(dealgraph, story())
+        snoozes = Snoozes(dealgraph.log, lambda: NOW)
+        kind, name = SignalKind.OVER_PROMISE, NA.native_id
+        snoozes.prepare(name, kind, "", 5, name, "request")
+        erase(dealgraph)
+        assert traces(tmp_path) == []
+        assert Snoozes(dealgraph.log, lambda: NOW).counts() == {kind: (0, 1)}
 
 
 def test_the_graph_and_its_alerts_are_those_of_the_log_that_is_left(tmp_path: Path) -> None:
