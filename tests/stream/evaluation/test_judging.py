@@ -7,7 +7,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dealgraph.graph.model import Level, Severity, SignalKind
+from dealgraph.graph.model import Level, Severity, Side, SignalKind
 from dealgraph.stream.evaluation.histories import Histories
 from dealgraph.stream.evaluation.judging import (
     Judge,
@@ -16,11 +16,12 @@ from dealgraph.stream.evaluation.judging import (
     rises,
     share_interval,
 )
-from dealgraph.stream.evaluation.plants import RAISES, may_raise, minimums
+from dealgraph.stream.evaluation.plants import RAISES, Minimum, may_raise, minimums
 from dealgraph.stream.signals.detector import NOTHING, Detector, Episode, Observed, Scope, State
 from dealgraph.stream.world.planted import Planted
 from dealgraph.stream.world.scenario import Plant
 from dealgraph.stream.world.truth import DealTruth
+from tests.support.deals import said
 from tests.support.observed import DAY, START, observed
 
 SURGE = RAISES[Plant.TECH_QUESTION_SURGE]
@@ -134,6 +135,31 @@ def test_an_opted_out_or_unobserved_deal_is_left_out() -> None:
     hidden = replace(deal("a"), opted_out=True)
     verdict = judged((hidden, at_days(1)), (deal("b"), []))[Level.RECORDED]
     assert verdict.clean_deals == 0
+
+
+def test_a_change_of_pace_asks_for_observed_letters_before_and_after_it() -> None:
+    least = Minimum(letters_before=2, letters_after=1)
+    slowing = Planted(Plant.SLOWING, 3.0, START + 10 * DAY, START + 50 * DAY)
+    letters = [said(n, START + day * DAY) for n, day in enumerate((1, 2, 20))]
+    assert least.reached(slowing, END, letters, 0)
+    assert not least.reached(slowing, END, letters[1:], 0)
+    assert not least.reached(slowing, END, letters[:2], 0)
+
+
+def test_a_ghost_asks_for_days_on_which_the_rep_wrote() -> None:
+    least = Minimum(written_days_after=2)
+    ghost = Planted(Plant.GHOST, 0.0, START, START + 50 * DAY)
+    written = [said(n, START + day * DAY, Side.REP) for n, day in enumerate((1, 2))]
+    assert least.reached(ghost, END, written, 0)
+    assert not least.reached(ghost, END, [written[0], replace(written[0], id="b")], 0)
+
+
+def test_legal_that_was_never_observed_in_time_is_not_asked_for() -> None:
+    least = Minimum(legal=(-1.0, 3.0))
+    early = Planted(Plant.LEGAL_EARLY, 3.0, START + 10 * DAY, START + 50 * DAY)
+    seen = {day: least.reached(early, END, [], START + day * DAY) for day in (8, 9, 12, 13)}
+    assert seen == {8: False, 9: True, 12: True, 13: False}
+    assert not least.reached(early, END, [], 0)
 
 
 def test_every_plant_has_a_least_effect_and_no_signal_is_beside_itself() -> None:

@@ -150,7 +150,7 @@ def _entry(
         looks.append((max(entered, proposed), since, LIMITS.usual.proposal))
     early = []
     for at, anchor, reference in looks:
-        z = _z(max(_days(anchor, entered), (entered - anchor) / DAY), reference)
+        z = _z(max(_days(anchor, entered), (entered - anchor) / DAY - 2), reference)
         if z <= -LIMITS.recorded_z:
             early.append((at, Level.PUSHED if z <= -LIMITS.pushed_z else Level.RECORDED))
     if early:
@@ -251,6 +251,12 @@ def test_a_holiday_makes_nobody_overdue_and_nobody_early() -> None:
     proposal = moved(1, before_spring_festival, Stage.PROPOSAL)
     assert not forms([proposal, *talk_days(-3, 5)])
     assert not forms([proposal, *talk_days(-4, 1, Role.LEGAL)])
+
+
+def test_a_weekend_between_does_not_keep_legal_from_being_early() -> None:
+    friday = moved(1, MONDAY + 4 * DAY, Stage.PROPOSAL)
+    (early,) = forms([friday, *talk_days(8, 1, Role.LEGAL)]).values()
+    assert early.explanation.startswith("Legal joined 2 working days after")
 
 
 def test_legal_that_falls_silent_has_withdrawn_until_it_is_heard_again() -> None:

@@ -123,7 +123,8 @@ class Judge:
             name = RAISES.get(planted.plant)
             if name is None or planted.implied:
                 continue
-            if not minimums()[planted.plant].reached(planted, until):
+            least = minimums()[planted.plant]
+            if not least.reached(planted, until, actions, truth.legal_observed):
                 continue
             for level in Level:
                 verdict = self.verdicts[(name, level)]

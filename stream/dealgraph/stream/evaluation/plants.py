@@ -1,6 +1,6 @@
 """Which signal each plant of the world must raise, how strong it must be, and what it may raise besides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from dealgraph.graph.model import SignalKind
+from dealgraph.graph.model import Channel, Side, SignalKind
+from dealgraph.stream.signals.detector import Observed
 from dealgraph.stream.world.planted import Planted
 from dealgraph.stream.world.scenario import Plant
 
@@ -16,7 +17,9 @@ Name = tuple[SignalKind, str]
 """Kind and form of a signal."""
 
 _MINUTE_MS: Final = 60_000
-_WEEK_MS: Final = 7 * 86_400_000
+_DAY_MS: Final = 86_400_000
+_WEEK_MS: Final = 7 * _DAY_MS
+_LETTERS: Final = frozenset({Channel.CHAT, Channel.MAIL})
 
 
 def _name(plant: Plant) -> Name:
@@ -81,6 +84,9 @@ class Minimum(Struct, frozen=True, forbid_unknown_fields=True):
 
     `strength` in the unit of the plant; observed customer talk before and after its start, in minutes;
     weeks from its start until the deal closes or the world ends; what counts for it and was observed.
+    `letters_before` and `letters_after` are observed messages of the customer in chats and mails, and
+    `written_days_after` days on which the rep wrote. `legal` says when legal must first have been
+    observed, in days after the start: from, before.
     """
 
     strength: float = 0.0
@@ -88,9 +94,34 @@ class Minimum(Struct, frozen=True, forbid_unknown_fields=True):
     minutes_after: float = 0.0
     weeks_after: float = 0.0
     hits_after: int = 0
+    letters_before: int = 0
+    letters_after: int = 0
+    written_days_after: int = 0
+    legal: tuple[float, float] | None = None
 
-    def reached(self, planted: Planted, until: int) -> bool:
-        """Say whether a plant is large enough, when truth is known until `until`."""
+    def reached(
+        self, planted: Planted, until: int, actions: Sequence[Observed], legal_observed: int
+    ) -> bool:
+        """Say whether a plant is large enough, and enough was observed of its deal until `until`."""
+        return self._large(planted, until) and self._seen(planted, actions, legal_observed)
+
+    def _seen(self, planted: Planted, actions: Sequence[Observed], legal_observed: int) -> bool:
+        start, end = planted.start, planted.end
+        letters = [one for one in actions if one.channel in _LETTERS and one.at < end]
+        by_customer = [one.at for one in letters if one.side is Side.CUSTOMER]
+        by_rep = {one.at // _DAY_MS for one in letters if one.side is Side.REP and one.at >= start}
+        before = sum(at < start for at in by_customer)
+        if self.legal is not None:
+            since, later = (start + days * _DAY_MS for days in self.legal)
+            if not (legal_observed and since <= legal_observed < later):
+                return False
+        return (
+            before >= self.letters_before
+            and len(by_customer) - before >= self.letters_after
+            and len(by_rep) >= self.written_days_after
+        )
+
+    def _large(self, planted: Planted, until: int) -> bool:
         return (
             planted.strength >= self.strength
             and planted.observed_before_ms >= self.minutes_before * _MINUTE_MS

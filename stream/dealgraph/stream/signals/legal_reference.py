@@ -21,6 +21,7 @@ _MAD_TO_SPREAD: Final = 1.4826
 _CALENDAR_DAYS: Final = 7.0 / 5.0
 _SHRINKAGE: Final = 20.0
 _LEAST_SPREAD: Final = 0.05
+WEEKEND_DAYS: Final = 2.0
 
 
 class Reference(Struct, frozen=True, forbid_unknown_fields=True):

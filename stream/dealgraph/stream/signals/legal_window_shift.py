@@ -6,7 +6,7 @@
     x        asinh(days from anchor to legal), days = working days · 7/5, so that no holiday counts
     z        (x − median) / spread of won deals of the segment (spread = 1.4826 · MAD); prior below 20 deals
 
-    EARLY      z ≤ −2, when legal is first heard; in days of the calendar where they are more
+    EARLY      z ≤ −2, when legal is first heard; days of the calendar less a weekend, where they are more
     LATE       z ≥ +2, when legal is first heard, and P < 0.05 just before (it was not there unheard)
     OVERDUE    P(nobody of legal heard yet) < 0.05, at the end of a day on which the customer was heard
     WITHDRAWN  P(legal silent on so many days) < 0.05 since it was last heard, and at least `silent_days`
@@ -45,6 +45,7 @@ from dealgraph.stream.signals.detector import (
     Scope,
 )
 from dealgraph.stream.signals.legal_reference import (
+    WEEKEND_DAYS,
     Delays,
     LegalWindowThresholds,
     Reference,
@@ -162,8 +163,9 @@ class LegalWindowShift:
         """Say whether legal came early or late, now that it and an anchor are known."""
         reference, first, last = self._anchor(state)
         if first != NEVER:
-            # A holiday after the proposal makes nobody early.
-            days = max(self._days(state, first, entered.at), (entered.at - first) / DAY)
+            # A holiday after the proposal makes nobody early; of the calendar a weekend is forgiven.
+            passed = (entered.at - first) / DAY - WEEKEND_DAYS
+            days = max(self._days(state, first, entered.at), passed)
             if (z := reference.z(days)) <= -self.thresholds.recorded_z:
                 return self._judge(state, EARLY, at, z)
         chance = unheard(state)
