@@ -1,4 +1,4 @@
-"""How fast S2 and S7 find a change of known strength: the tables of the README, simulated from the formulas."""
+"""How soon S2 and S7 find a change: the tables of the README, simulated from the formulas."""
 
 from math import log
 
