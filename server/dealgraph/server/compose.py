@@ -47,6 +47,7 @@ from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger
 from dealgraph.stream.tagging.linear_model import LinearModel
 from dealgraph.stream.tagging.model_file import load_model
 from dealgraph.stream.validation import Limits
+from dealgraph.stream.withdrawals import Withdrawals
 from dealgraph.stream.writer import NOTHING_WRITTEN, TOLD, Logs, Writer, Written
 
 Clock = Callable[[], int]
@@ -139,6 +140,7 @@ class Embedded:
             (log_file, graph_file),
             secret,
             clock,
+            Withdrawals(log, graph, self.gate),
         )
 
     def listen(self, listener: Callable[[Written], None]) -> None:

@@ -1,8 +1,9 @@
 """Carries out requests for erasure on an open data directory: first the log, then the graph, then the files.
 
-The graph is a function of the log, so it is made anew from the log that is left: whatever was derived from a
-person goes with the person. That happens in one commit; until then readers see the graph as it was. It costs
-as much as `dealgraph rebuild`, whoever waits is carried out together.
+Withdrawals of consent that were learnt late take the same way. The graph is a function of the log, so it is made
+anew from the log that is left: whatever was derived from a person goes with the person. That happens in one
+commit; until then readers see the graph as it was. It costs as much as `dealgraph rebuild`, so whoever waits is
+carried out together.
 """
 
 import threading
@@ -11,16 +12,25 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from dealgraph.graph.storage import Database
+from dealgraph.graph.storage import Database, StorageError
 from dealgraph.graph.store import GraphStore
 from dealgraph.stream.dataflow import Parts
 from dealgraph.stream.erasure import Eraser
 from dealgraph.stream.erasures import Erasure, ErasureState, redacted
 from dealgraph.stream.ingest import Gate
-from dealgraph.stream.log import Appended, EventLog, NewRecord, Record, RecordSink, Topic
+from dealgraph.stream.log import (
+    Appended,
+    EventLog,
+    NewRecord,
+    Record,
+    RecordSink,
+    Topic,
+    erased_record,
+)
 from dealgraph.stream.meter import Meter, SilentMeter
 from dealgraph.stream.redaction import footprint, redact
 from dealgraph.stream.runner import Runner
+from dealgraph.stream.withdrawals import Withdrawals
 from dealgraph.stream.writer import TOLD
 
 _CHUNK: Final = 1000
@@ -112,9 +122,12 @@ class Erasing:
         files: Sequence[Database],
         secret: str,
         clock: Callable[[], int],
+        withdrawals: Withdrawals,
     ) -> None:
         self._gate = gate
         self._log = log
+        self._withdrawals = withdrawals
+        self._withdrawn = False
         self._remaking = remaking
         self._files = files
         self._secret = secret
@@ -128,22 +141,24 @@ class Erasing:
     def is_behind(self) -> bool:
         """Say whether the graph still holds what the log no longer does."""
         states = {one.state for one in self.waiting()}
-        return bool(states & {ErasureState.PLANNED, ErasureState.REDACTED})
+        return self._withdrawn or bool(states & {ErasureState.PLANNED, ErasureState.REDACTED})
 
-    def carry_out(self) -> list[Erasure]:
-        """Carry out all requests that wait, and return them as done.
+    def carry_out(self) -> bool:
+        """Carry out all requests that wait, and withdrawals learnt late; return whether there were any.
 
         Raises StorageError; then what was done stays done, and the rest is done the next time.
         """
         with self._lock:
+            self._withdraw()
             for erasure in self.waiting():
                 self._redact(erasure)
             left = self.waiting()
-            if not left:
-                return []
+            if not left and not self._withdrawn:
+                return False
             fresh = [erasure for erasure in left if not self._remaking.is_after(erasure)]
-            if fresh:
+            if fresh or self._withdrawn:
                 self._remaking.remake(fresh, self._clock())
+            self._withdrawn = False
             for file in self._files:
                 file.compact()
             done = [
@@ -151,7 +166,7 @@ class Erasing:
             ]
             for erasure in done:
                 self._gate.move_erasure(erasure)
-            return done
+            return True
 
     def wait(self) -> None:
         """Return when no work is under way."""
@@ -162,6 +177,20 @@ class Erasing:
         """Note that the graph was made from the log as it is now."""
         behind = [one for one in self.waiting() if one.state is ErasureState.REDACTED]
         self._remaking.note(behind, self._clock())
+
+    def _withdraw(self) -> None:
+        """Take out of the log what may not be kept, and note whether the graph must be made anew."""
+        late = self._withdrawals.late()
+        erased = {one.offset: erased_record(one.offset, one.recorded_at) for one in late.records}
+        self._withdrawn = self._withdrawn or late.derived or bool(erased)
+        if not erased:
+            return
+        try:
+            self._log.rewrite(Topic.INTERACTIONS, dict(erased))
+        except StorageError:
+            self._withdrawals.begin_again()
+            raise
+        self._gate.forget()
 
     def _redact(self, erasure: Erasure) -> None:
         """Take the person out of the log; afterwards the request holds no personal data."""

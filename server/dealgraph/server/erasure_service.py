@@ -99,22 +99,22 @@ class ErasureWatch:
     async def run(self, every_seconds: float) -> None:
         """Carry out what waits, at once and then again and again, until cancelled."""
         while True:
-            if self._erasing.waiting():
-                await self.carry_out()
+            await self.carry_out()
             await asyncio.sleep(every_seconds)
 
     async def carry_out(self) -> None:
         """Carry out what waits; what the storage or the end of the server cuts off is done later."""
         try:
-            done = await asyncio.to_thread(self._erasing.carry_out)
+            changed = await asyncio.to_thread(self._erasing.carry_out)
         except RunStoppedError:
             return
         except StorageError as error:
             logs.fault("erasure_failed", error)
             return
-        for hub in self._hubs:
-            await hub.begin_again()
-        logs.event("erasures_done", count=len(done))
+        if changed:
+            for hub in self._hubs:
+                await hub.begin_again()
+            logs.event("erased")
 
 
 def erasure_message(erasure: Erasure) -> pb.Erasure:

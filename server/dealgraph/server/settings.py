@@ -134,7 +134,7 @@ class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ErasureSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How often requests for erasure are looked for; all that wait are carried out together."""
+    """How often erasures and late withdrawals are looked for; all that wait are carried out together."""
 
     check_seconds: Seconds = 60.0
 

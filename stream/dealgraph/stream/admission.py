@@ -164,14 +164,22 @@ class Admission:
         return [own, TakenBack(place, state_key(recalled), target)]
 
     def _restore(self, position: int) -> None:
-        """Take consent and merges from the registry as they were at `position` of the log."""
+        """Take consent and merges from the registry as they were at `position` of the log.
+
+        A graph that is made from the start knows what was withdrawn, whenever that became known.
+        """
         after = 0
         while page := self._log.read(Topic.REGISTRY, after, _CHUNK):
             after = page[-1].offset
             found = self._log.find(Topic.INTERACTIONS, [record.id for record in page])
             for record in sorted(found.values(), key=lambda record: record.offset):
+                interaction = codec.interaction_from_record(record.body)
                 if record.offset <= position:
-                    self._restore_one(codec.interaction_from_record(record.body))
+                    self._restore_one(interaction)
+                elif not position and isinstance(interaction, Interaction):
+                    detail = interaction.detail
+                    if isinstance(detail, ConsentChange) and not detail.granted:
+                        self._ledger.record(detail, interaction.occurred_at, interaction.source)
 
     def _restore_one(self, interaction: Interaction | Rejected) -> None:
         if isinstance(interaction, Rejected):

@@ -214,6 +214,11 @@ class Gate:
         with self._log.transaction(Topic.ERASURES), self._lock:
             self._registry.erasures.move(erasure)
 
+    def refusal(self, interaction: Interaction, purpose: Purpose) -> str | None:
+        """Return why an interaction may not be used for `purpose` by all that is known now."""
+        with self._lock:
+            return self._registry.refusal(interaction, purpose)
+
     def forget(self) -> None:
         """Read anew who is one and who consented: people were taken out of the log."""
         with self._log.transaction(Topic.INTERACTIONS), self._lock:
