@@ -1,9 +1,9 @@
 """Carries out requests for erasure on an open data directory: first the log, then the graph, then the files.
 
-Withdrawals of consent that were learnt late take the same way. The graph is a function of the log, so it is made
-anew from the log that is left: whatever was derived from a person goes with the person. That happens in one
-commit; until then readers see the graph as it was. It costs as much as `dealgraph rebuild`, so whoever waits is
-carried out together.
+Withdrawals of consent that were learnt late take the same way. The graph is a function of the log, so it is
+made anew from the log that is left: whatever was derived from a person goes with the person. That happens in
+one commit; until then readers see the graph as it was. It costs as much as `dealgraph rebuild`, so whoever
+waits is carried out together.
 """
 
 import threading

@@ -2,7 +2,7 @@
 
 A withdrawal holds from its event time on. What came before it in the log, but happened after it, was taken in
 and analysed in good faith; it must go when the withdrawal becomes known. A graph that is made anew knows all
-withdrawals from its start (`admission.py`), so what is left to do is to find out whether there is such a thing.
+withdrawals from its start (`admission.py`), so what is left to do is to find out whether there is any such.
 """
 
 from collections.abc import Iterator
