@@ -3,15 +3,17 @@
 import pytest
 from hypothesis import given, settings
 
-from dealgraph.graph.model import ActionKind, Severity, Side, Topic
+from dealgraph.graph.model import ActionKind, Level, Severity, Side, Stage, Topic
 from dealgraph.stream.signals.delivery_concern import DeliveryConcern, DeliveryConcernThresholds
 from dealgraph.stream.signals.detector import Observed
+from dealgraph.stream.signals.replay import replay
 from dealgraph.stream.signals.thresholds import load_thresholds
 from tests.support.conformance import run
 from tests.support.observed import DAY, HOUR, START, observed, streams
 
 LIMITS = load_thresholds().section("delivery_concern", DeliveryConcernThresholds)
 DETECTOR = DeliveryConcern(LIMITS)
+LATER = START + 10_000 * DAY
 ASKS = (ActionKind.DELIVERY_CONCERN, ActionKind.QUESTION, ActionKind.OBJECTION)
 ANSWERS = (ActionKind.STATEMENT, ActionKind.ANSWER, ActionKind.COMMITMENT)
 
@@ -45,35 +47,44 @@ def quiet_since(past: list[Observed]) -> int | None:
     return next((a.at for a in past[last + 1 :] if is_answer(a)), None)
 
 
+def end_after(past: list[Observed]) -> int:
+    """When an episode that is open after `past` ends if nothing more is said."""
+    ends = []
+    quiet = quiet_since(past)
+    if quiet is not None:
+        ends.append(quiet + DAY)
+    left = unanswered(past, past[-1].at)
+    # The moments at which asks leave the window; it ends when no more than half of three are left.
+    leaving = [a.at + 14 * DAY for a in left]
+    ends += [at for n, at in enumerate(leaving) if len(leaving) - n - 1 <= 1.5]
+    return min(ends)
+
+
 def moments(stream: list[Observed]) -> list[tuple[int, bool, float]]:
     """(at, open, intensity) of each change of state, from the formula alone."""
     talk = [a for a in stream if a.topics >> Topic.DELIVERY & 1]
-    changes = []
+    changes: list[tuple[int, bool, float]] = []
+
+    def change(at: int, heard: list[Observed], *, is_open: bool) -> None:
+        asks = [a for a in heard if is_ask(a)]
+        changes.append((at, is_open, 0.05 + sum(2.0 ** (-(at - a.at) / (3 * DAY)) for a in asks)))
+
     is_open, ended = False, None
     for place, action in enumerate(talk):
-        past, at = talk[:place], action.at
-        quiet = quiet_since(past)
-        earlier = past[-1].at if past else at
-        left = unanswered(past, at)
-        faded = len(left) < len(unanswered(past, earlier)) and len(left) <= 1.5
-        heard = talk[: place + 1] if is_ask(action) else past
-        asks = [a for a in heard if is_ask(a)]
-        now = unanswered(talk[: place + 1], at)
-        if is_open and (faded or (quiet is not None and at - quiet >= DAY)):
-            is_open, ended = False, at
-            asks = [a for a in past if is_ask(a)]
-        elif (
-            not is_open
-            and is_ask(action)
-            and len(now) >= 3
-            and (ended is None or at - ended >= DAY)
-        ):
-            if len({a.session or a.at // DAY for a in now}) < 2:
-                continue
-            is_open = True
-        else:
+        past, heard, at = talk[:place], talk[: place + 1], action.at
+        if is_open and end_after(past) <= at:
+            is_open, ended = False, end_after(past)
+            change(ended, past, is_open=False)
+        now = unanswered(heard, at)
+        if is_open or not is_ask(action) or len(now) < 3:
             continue
-        changes.append((at, is_open, 0.05 + sum(2.0 ** (-(at - a.at) / (3 * DAY)) for a in asks)))
+        if ended is not None and at - ended < DAY:
+            continue
+        if len({(a.session, a.at // DAY) for a in now}) >= 2:
+            is_open = True
+            change(at, heard, is_open=True)
+    if is_open:
+        change(end_after(talk), talk, is_open=False)
     return changes
 
 
@@ -82,7 +93,7 @@ def moments(stream: list[Observed]) -> list[tuple[int, bool, float]]:
 def test_raises_and_clears_exactly_when_the_formula_says(stream: list[Observed]) -> None:
     changes = []
     is_open = False
-    for _, episode in run(DETECTOR, stream):
+    for episode in replay(DETECTOR, stream, LATER):
         if (episode.cleared_at is None) != is_open:
             is_open = episode.cleared_at is None
             changes.append((episode.at, is_open, episode.statistic))
@@ -95,7 +106,7 @@ def test_raises_and_clears_exactly_when_the_formula_says(stream: list[Observed])
 def test_three_asks_in_two_conversations_without_an_answer_raise() -> None:
     asks = [ask(0, START), ask(1, START + HOUR), ask(2, START + 2 * DAY, "s2")]
     ((_, episode),) = run(DETECTOR, asks)
-    assert episode.severity is Severity.WARNING
+    assert (episode.severity, episode.level) == (Severity.INFO, Level.RECORDED)
     assert episode.evidence == ("000000", "000001", "000002")
     assert episode.explanation == (
         "The customer asked about delivery 3 times in 2 conversations and got no answer yet."
@@ -136,10 +147,10 @@ def raised() -> list[Observed]:
     return [ask(n, START + n * HOUR, f"s{n}") for n in range(3)]
 
 
-def test_an_answer_that_settles_it_clears_at_the_next_talk_a_day_later() -> None:
-    stream = [*raised(), answer(3, START + DAY), answer(4, START + 2 * DAY)]
-    found = [episode for _, episode in run(DETECTOR, stream)]
+def test_an_answer_after_which_nobody_asks_for_a_day_clears_by_itself() -> None:
+    found = list(replay(DETECTOR, [*raised(), answer(3, START + DAY)], LATER))
     assert [episode.cleared_at for episode in found] == [None, START + 2 * DAY]
+    assert found[-1].evidence == ("000000", "000001", "000002", "000003")
     assert found[-1].explanation == (
         "Delivery was answered on 4 March 2026, and the customer has not asked again."
     )
@@ -151,12 +162,27 @@ def test_asking_again_soon_after_the_answer_keeps_the_episode_going() -> None:
     assert [(e.number, e.cleared_at) for e in found] == [(0, None), (0, None)]
 
 
-def test_five_asks_are_critical() -> None:
-    stream = [ask(n, START + n * HOUR, f"s{n}") for n in range(5)]
-    assert run(DETECTOR, stream)[-1][1].severity is Severity.CRITICAL
-
-
-def test_asks_that_left_the_window_clear() -> None:
-    stream = [*raised(), ask(3, START + 20 * DAY)]
+def test_more_asks_are_pushed_and_then_critical() -> None:
+    stream = [ask(n, START + n * HOUR, f"s{n}") for n in range(7)]
     found = [episode for _, episode in run(DETECTOR, stream)]
-    assert [episode.cleared_at for episode in found] == [None, START + 20 * DAY]
+    levels = [Level.RECORDED] * 2 + [Level.PUSHED] * 3
+    assert [e.level for e in found] == levels
+    assert [e.severity for e in found[-3:]] == [
+        Severity.WARNING,
+        Severity.WARNING,
+        Severity.CRITICAL,
+    ]
+
+
+def test_asks_that_leave_the_window_clear_by_themselves() -> None:
+    found = list(replay(DETECTOR, raised(), LATER))
+    assert [episode.cleared_at for episode in found] == [None, START + HOUR + 14 * DAY]
+
+
+def test_the_end_of_the_deal_clears() -> None:
+    lost = observed(9, START + DAY, kind=ActionKind.STAGE_CHANGE, stage=Stage.LOST)
+    assert [e.cleared_at for _, e in run(DETECTOR, [*raised(), lost])] == [None, lost.at]
+    assert (
+        run(DETECTOR, [lost, *(ask(20 + n, START + (2 + n) * DAY, f"s{n}") for n in range(9))])
+        == []
+    )

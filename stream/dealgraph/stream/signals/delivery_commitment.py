@@ -1,10 +1,11 @@
 """DELIVERY_COMMITMENT: the customer's people speak of the delivery as their own.
 
-    raise when at least `people` distinct known customer persons used ownership talk ("our go-live",
-    a named owner on their side) within the window; on at h people, off at h/2
+    on:  at least `people` distinct known customer persons used ownership talk ("our go-live", a named
+         owner on their side) within the window; pushed from pushed_people on
+    off: no more than people/2 of them within the window, seen by a timer
 
 Source: signals.md S5, the positive half. One enthusiast is not a commitment, so different persons
-count, after merges; speakers whom nobody mapped do not count. It is good news: severity INFO.
+count, after merges; speakers whom nobody mapped do not count.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,16 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from dealgraph.graph.model import Polarity, Severity, Side, SignalKind, Topic, topic_set
+from dealgraph.graph.model import (
+    ActionKind,
+    Level,
+    Polarity,
+    Side,
+    SignalKind,
+    Stage,
+    Topic,
+    topic_set,
+)
 from dealgraph.stream.signals.course import (
     DAY,
     HOUR,
@@ -32,7 +42,9 @@ from dealgraph.stream.signals.detector import (
     Scope,
     State,
 )
+from dealgraph.stream.signals.hysteresis import SEVERITY
 from dealgraph.stream.signals.thresholds import Count, Positive, Thresholds, version_of
+from dealgraph.stream.stages import CLOSED
 
 _OWNERSHIP: Final = topic_set(Topic.OWNERSHIP)
 _MAX_PEOPLE: Final = 64
@@ -43,6 +55,7 @@ class DeliveryCommitmentThresholds(Struct, frozen=True, forbid_unknown_fields=Tr
 
     window_days: Positive
     people: Count
+    pushed_people: Count
     gap_hours: Positive
 
 
@@ -59,6 +72,7 @@ class OwnershipState(State):
     """Who spoke of the delivery as their own, the newest last."""
 
     talk: list[Talk] = field(default_factory=list)
+    stage: Stage = Stage.UNKNOWN
     course: Course = field(default_factory=Course)
 
 
@@ -71,7 +85,7 @@ class DeliveryCommitment:
 
     def __init__(self, thresholds: DeliveryCommitmentThresholds) -> None:
         self.thresholds = thresholds
-        self.version = version_of(2, thresholds)
+        self.version = version_of(3, thresholds)
         self.window_ms = round(thresholds.window_days * DAY)
         gap_ms = round(thresholds.gap_hours * HOUR)
         self.form = Form(SignalKind.DELIVERY_COMMITMENT, gap_ms, polarity=Polarity.POSITIVE)
@@ -82,33 +96,56 @@ class DeliveryCommitment:
 
     def observe(self, state: OwnershipState, action: Observed) -> Sequence[Episode]:
         """Take the next action of the opportunity."""
-        if not action.topics & _OWNERSHIP:
+        if action.kind is ActionKind.STAGE_CHANGE:
+            return self._move(state, action)
+        if not action.topics & _OWNERSHIP or state.stage in CLOSED:
             return NOTHING
         if action.side is not Side.CUSTOMER or not action.person:
             return NOTHING
-        at, course, form = action.at, state.course, self.form
-        oldest = at - self.window_ms
-        talk = [said for said in state.talk if said.at > oldest][-_MAX_PEOPLE + 1 :]
-        needed = self.thresholds.people
-        # What had faded before this action ends first; the action itself counts from now on.
-        faded = course.open and len(talk) <= needed / 2.0
-        last = self._reading(talk) if faded else None
-        others = [said for said in talk if said.person != action.person]
-        joined = len(others) == len(talk)
-        state.talk = talk = [*others, Talk(action.person, at, action.id, action.exposure_ms)]
-        if last is not None:
-            return (course.end(form, at, last),)
-        if course.open:
-            grown = course.go_on(form, at, Severity.INFO, self._reading(talk)) if joined else None
-            return NOTHING if grown is None else (grown,)
-        if len(talk) >= needed and course.may_begin(form, at):
-            return (course.begin(form, at, Severity.INFO, self._reading(talk)),)
-        return NOTHING
+        at = action.at
+        self._forget(state, at)
+        others = [said for said in state.talk if said.person != action.person]
+        joined = len(others) == len(state.talk)
+        said = Talk(action.person, at, action.id, action.exposure_ms)
+        state.talk = [*others, said][-_MAX_PEOPLE:]
+        found = self._judge(state, at, joined=joined)
+        self._ask_for_end(state)
+        return found
 
     def wake(self, state: OwnershipState, at: int) -> Sequence[Episode]:
-        """Nothing happens with time alone."""
+        """End the episode: too few spoke so within the window."""
         state.due = NEVER
-        return NOTHING
+        self._forget(state, at)
+        return (state.course.end(self.form, at, self._reading(state.talk)),)
+
+    def _move(self, state: OwnershipState, action: Observed) -> Sequence[Episode]:
+        """Take note of the stage; the episode ends when the deal is closed."""
+        state.stage = action.stage
+        if action.stage not in CLOSED or not state.course.open:
+            return NOTHING
+        return self.wake(state, action.at)
+
+    def _forget(self, state: OwnershipState, at: int) -> None:
+        state.talk = [said for said in state.talk if said.at > at - self.window_ms]
+
+    def _ask_for_end(self, state: OwnershipState) -> None:
+        """Ask to be woken when no more than half of the people that raise are left in the window."""
+        if not state.course.open:
+            return
+        last = max(0, len(state.talk) - 1 - self.thresholds.people // 2)
+        state.due = state.talk[last].at + self.window_ms
+
+    def _judge(self, state: OwnershipState, at: int, *, joined: bool) -> Sequence[Episode]:
+        limits, course, form = self.thresholds, state.course, self.form
+        pushed = len(state.talk) >= limits.pushed_people
+        level = Level.PUSHED if pushed else Level.RECORDED
+        if course.open:
+            if not joined:
+                return NOTHING
+            return (course.go_on(form, at, SEVERITY[level], self._reading(state.talk), level),)
+        if len(state.talk) < limits.people or not course.may_begin(form, at):
+            return NOTHING
+        return (course.begin(form, at, SEVERITY[level], self._reading(state.talk), level),)
 
     def _reading(self, talk: Sequence[Talk]) -> Reading:
         since = min((said.at for said in talk), default=None)
@@ -122,6 +159,7 @@ class DeliveryCommitment:
             window_ms=self.window_ms,
             evidence=newest_ids(said.id for said in reversed(talk)),
             explanation=f"{people} at the customer spoke of the delivery as their own{when}.",
+            minimum_effect=self.thresholds.people / self.thresholds.window_days,
         )
 
 

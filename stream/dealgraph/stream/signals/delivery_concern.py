@@ -6,14 +6,15 @@
     λ(t) = μ + Σ α·2^(−Δt/T)   over all asks, T the half-life: the self-exciting intensity, reported
                                as the statistic, because asks that follow each other weigh more
 
-    on:  k ≥ asks, in at least `sessions` conversations
-    off: an answer and no further ask for the settling time, or k ≤ asks/2 as the window passes on;
-         both are seen at the next action about delivery. Then silent for the gap.
+    on:  k ≥ asks, in at least `sessions` conversations; pushed from pushed_asks on
+    off: an answer and no further ask for the settling time, or k ≤ asks/2 as asks leave the window; both
+         are seen by a timer. Then silent for the gap.
 
 The threshold reported is the least λ that `asks` asks within the window can leave,
 μ + α·(1 + (asks − 1)·2^(−W/T)), so a raised signal never shows a statistic below its threshold.
+The least rate that can be found within a window is `asks` per window, if none of them is answered.
 Source: signals.md S5 (SPIN: continuation instead of advance; Hawkes win-propensity, Yan 2015).
-An action without a session counts as a conversation of its UTC day.
+A conversation is a session within a UTC day: the chat room of a deal is one session for months.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,17 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from dealgraph.graph.model import ActionKind, Polarity, Severity, Side, SignalKind, Topic, topic_set
+from dealgraph.graph.model import (
+    ActionKind,
+    Level,
+    Polarity,
+    Severity,
+    Side,
+    SignalKind,
+    Stage,
+    Topic,
+    topic_set,
+)
 from dealgraph.stream.signals.course import (
     DAY,
     HOUR,
@@ -33,7 +44,6 @@ from dealgraph.stream.signals.course import (
     Reading,
     count_of,
     day_of,
-    newest_ids,
 )
 from dealgraph.stream.signals.detector import (
     NEVER,
@@ -46,6 +56,7 @@ from dealgraph.stream.signals.detector import (
 )
 from dealgraph.stream.signals.gauge import Gauge
 from dealgraph.stream.signals.thresholds import Count, Positive, Thresholds, version_of
+from dealgraph.stream.stages import CLOSED
 
 _DELIVERY: Final = topic_set(Topic.DELIVERY)
 _MAX_ASKS: Final = 64
@@ -58,6 +69,7 @@ class DeliveryConcernThresholds(Struct, frozen=True, forbid_unknown_fields=True)
 
     window_days: Positive
     asks: Count
+    pushed_asks: Count
     critical_asks: Count
     sessions: Count
     settle_hours: Positive
@@ -77,13 +89,15 @@ class Ask(Struct, frozen=True, gc=False):
 
 
 class ConcernState(State):
-    """The asks since the last answer, and the excitement they left."""
+    """The asks since the last answer, the newest asks and answers, and the excitement asks left."""
 
     asks: list[Ask] = field(default_factory=list)
-    answer: tuple[int, str] | None = None
+    chain: list[str] = field(default_factory=list)
+    answered_at: int | None = None
     quiet_since: int | None = None
     excitement: float = 0.0
     excited_at: int = 0
+    stage: Stage = Stage.UNKNOWN
     course: Course = field(default_factory=Course)
 
 
@@ -96,7 +110,7 @@ class DeliveryConcern:
 
     def __init__(self, thresholds: DeliveryConcernThresholds) -> None:
         self.thresholds = thresholds
-        self.version = version_of(2, thresholds)
+        self.version = version_of(3, thresholds)
         self.window_ms = round(thresholds.window_days * DAY)
         self.settle_ms = round(thresholds.settle_hours * HOUR)
         self.half_life_ms = thresholds.half_life_days * DAY
@@ -112,77 +126,100 @@ class DeliveryConcern:
 
     def observe(self, state: ConcernState, action: Observed) -> Sequence[Episode]:
         """Take the next action of the opportunity."""
-        if not action.topics & _DELIVERY:
+        if action.kind is ActionKind.STAGE_CHANGE:
+            return self._move(state, action)
+        if not action.topics & _DELIVERY or state.stage in CLOSED:
             return NOTHING
-        asked = action.side is Side.CUSTOMER and action.kind in _ASKS
-        answered = action.side is Side.REP and action.kind in _ANSWERS
-        ended = self._settle(state, action.at)
-        if answered:
-            state.asks.clear()
-            state.answer = (action.at, action.id)
-            if state.quiet_since is None:
-                state.quiet_since = action.at
-        elif asked:
-            state.quiet_since = None
-            self._note(state, action)
-            return ended or self._judge(state, action.at)
-        return ended
+        found: Sequence[Episode] = NOTHING
+        if action.side is Side.REP and action.kind in _ANSWERS:
+            self._note_answer(state, action)
+        elif action.side is Side.CUSTOMER and action.kind in _ASKS:
+            self._note_ask(state, action)
+            found = self._judge(state, action.at)
+        self._ask_for_end(state)
+        return found
 
     def wake(self, state: ConcernState, at: int) -> Sequence[Episode]:
-        """Nothing happens with time alone."""
+        """End the episode: the concern has settled, or its asks are long ago."""
         state.due = NEVER
-        return NOTHING
+        self._forget(state, at)
+        return (state.course.end(self.form, at, self._reading(state, at)),)
 
     def gauge(self, state: ConcernState, form: str, at: int) -> Gauge:
         """Return the intensity."""
         intensity = self.thresholds.base_intensity + self._excitement_at(state, at)
         return Gauge(intensity, self.least_intensity)
 
-    def _settle(self, state: ConcernState, at: int) -> Sequence[Episode]:
-        """Drop what left the window; end the episode when the concern had settled before `at`."""
-        asks, quiet, faded = state.asks, state.quiet_since, False
-        while asks and asks[0].at <= at - self.window_ms:
-            asks.pop(0)
-            faded = len(asks) <= self.thresholds.asks / 2.0
-        settled = quiet is not None and at - quiet >= self.settle_ms
-        if state.course.open and (settled or faded):
-            return (state.course.end(self.form, at, self._reading(state, at)),)
-        return NOTHING
+    def _move(self, state: ConcernState, action: Observed) -> Sequence[Episode]:
+        """Take note of the stage; the episode ends when the deal is closed."""
+        state.stage = action.stage
+        if action.stage not in CLOSED or not state.course.open:
+            return NOTHING
+        return self.wake(state, action.at)
 
-    def _note(self, state: ConcernState, action: Observed) -> None:
-        session = action.session or f"day {action.at // DAY}"
+    def _note_answer(self, state: ConcernState, action: Observed) -> None:
+        if state.quiet_since is None:
+            state.quiet_since = action.at
+        state.asks.clear()
+        state.answered_at = action.at
+        state.chain = [*state.chain, action.id][-MAX_EVIDENCE:]
+
+    def _note_ask(self, state: ConcernState, action: Observed) -> None:
+        self._forget(state, action.at)
+        session = f"{action.session}/{action.at // DAY}"
+        state.quiet_since = None
         state.asks.append(Ask(action.at, action.id, session, action.exposure_ms))
         del state.asks[:-_MAX_ASKS]
+        state.chain = [*state.chain, action.id][-MAX_EVIDENCE:]
         state.excitement = self._excitement_at(state, action.at) + self.thresholds.excitation
         state.excited_at = action.at
 
+    def _forget(self, state: ConcernState, at: int) -> None:
+        """Drop the asks that have left the window."""
+        while state.asks and state.asks[0].at <= at - self.window_ms:
+            state.asks.pop(0)
+
+    def _ask_for_end(self, state: ConcernState) -> None:
+        """Ask to be woken when the open episode ends if nothing more is said."""
+        state.due = NEVER
+        if not state.course.open:
+            return
+        if state.quiet_since is not None:
+            state.due = state.quiet_since + self.settle_ms
+        if state.asks:
+            # After that one has left, no more than half of the asks that raise are there.
+            last = max(0, len(state.asks) - 1 - self.thresholds.asks // 2)
+            state.due = min(state.due, state.asks[last].at + self.window_ms)
+
     def _judge(self, state: ConcernState, at: int) -> Sequence[Episode]:
         limits, asks, course = self.thresholds, state.asks, state.course
-        severity = Severity.CRITICAL if len(asks) >= limits.critical_asks else Severity.WARNING
+        level, severity = Level.RECORDED, Severity.INFO
+        if len(asks) >= limits.pushed_asks:
+            level = Level.PUSHED
+            critical = len(asks) >= limits.critical_asks
+            severity = Severity.CRITICAL if critical else Severity.WARNING
         if course.open:
-            return (course.go_on(self.form, at, severity, self._reading(state, at)),)
+            return (course.go_on(self.form, at, severity, self._reading(state, at), level),)
         if len(asks) < limits.asks or not course.may_begin(self.form, at):
             return NOTHING
         if len({ask.session for ask in asks}) < limits.sessions:
             return NOTHING
-        return (course.begin(self.form, at, severity, self._reading(state, at)),)
+        return (course.begin(self.form, at, severity, self._reading(state, at), level),)
 
     def _excitement_at(self, state: ConcernState, at: int) -> float:
         return state.excitement * exp2((state.excited_at - at) / self.half_life_ms)
 
     def _reading(self, state: ConcernState, at: int) -> Reading:
-        base = self.thresholds.base_intensity
-        chain = newest_ids(ask.id for ask in reversed(state.asks))
-        if state.answer is not None:
-            chain = (state.answer[1], *chain[-(MAX_EVIDENCE - 1) :])
+        limits = self.thresholds
         return Reading(
-            statistic=base + self._excitement_at(state, at),
+            statistic=limits.base_intensity + self._excitement_at(state, at),
             threshold=self.least_intensity,
-            baseline=base,
+            baseline=limits.base_intensity,
             exposure_minutes=sum(ask.exposure_ms for ask in state.asks) / MINUTE,
             window_ms=self.window_ms,
-            evidence=chain,
+            evidence=tuple(state.chain),
             explanation=_explain(state),
+            minimum_effect=limits.asks / limits.window_days,
         )
 
 
@@ -190,11 +227,11 @@ def _explain(state: ConcernState) -> str:
     asks = state.asks
     times = count_of(len(asks), "time", "times")
     sessions = count_of(len({ask.session for ask in asks}), "conversation", "conversations")
-    if state.answer is None and not asks:
+    if state.answered_at is None and not asks:
         return "The customer has not asked about delivery for a while, although nobody answered."
-    if state.answer is None:
+    if state.answered_at is None:
         return f"The customer asked about delivery {times} in {sessions} and got no answer yet."
-    day = day_of(state.answer[0])
+    day = day_of(state.answered_at)
     if not asks:
         return f"Delivery was answered on {day}, and the customer has not asked again."
     return (
