@@ -17,6 +17,7 @@ from dealgraph.server.demo_recap import Arrived
 
 _ANSWER_SECONDS: Final = 10.0
 _MOST_TRIED: Final = 6
+_MOST_LOOKED_AT: Final = 40
 _MOST_STEPS: Final = 4
 _MANY: Final = 1000
 
@@ -40,10 +41,22 @@ def tell_signals(client: Client, newest: Sequence[Arrived]) -> Told:
     standing = [a.alert.signal_id for a in newest if _is_of_deal(a) and not is_withdrawn(a.alert)]
     tried = [fetch_explained(client, signal_id) for signal_id in standing[:_MOST_TRIED]]
     explained = max(tried, key=_telling, default=None)
-    withdrawn = [a.alert.signal_id for a in newest if _is_of_deal(a) and is_withdrawn(a.alert)]
-    found = [_taken_back(client, signal_id) for signal_id in withdrawn]
-    taken_back = next((one for one in found if one.late), next(iter(found), None))
-    return Told(explained, taken_back)
+    found = [_taken_back(client, signal_id) for signal_id in _withdrawn(client)]
+    return Told(explained, max(found, key=_lateness, default=None))
+
+
+def _withdrawn(client: Client) -> list[str]:
+    """Return signals of deals that were taken back, those that people were not told of too."""
+    states = pb.SignalFilter(states=[alert_pb2.SIGNAL_STATE_RETRACTED])
+    request = pb.ListSignalsRequest(filter=states, page_size=_MOST_LOOKED_AT)
+    answer = client.signal.ListSignals(request, timeout=_ANSWER_SECONDS)
+    return [signal.id for signal in answer.signals if not signal.session_id]
+
+
+def _lateness(taken_back: TakenBack) -> tuple[bool, bool]:
+    """Sort key: what a mail took back is told best, then what anything late did."""
+    mails = [one for one in taken_back.late if one.channel == interaction_pb2.CHANNEL_MAIL]
+    return bool(mails), bool(taken_back.late)
 
 
 def show_signals(out: Console, told: Told) -> None:
@@ -71,7 +84,7 @@ def _show_taken_back(out: Console, taken_back: TakenBack) -> None:
     out.print(
         Text(
             f"With it the signal of {moment(first.raised_at_ms)} no longer holds: it was retracted, and "
-            "whoever was told of it was told so. Both versions are kept:"
+            "whoever was told of it hears so. Both versions are kept:"
         )
     )
     for version in (first, last):
