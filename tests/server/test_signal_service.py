@@ -228,8 +228,9 @@ def test_what_late_data_took_back_is_streamed_listed_and_counted(tmp_path: Path)
         assert told[0].signal.state == alert_pb2.SIGNAL_STATE_RAISED
         assert signal in listed(server, as_of=signal.recorded_at_ms, kinds=[DELIVERY])
         stats = numbers(server, kinds=[DELIVERY])
-        assert [(row.raised, row.open, row.retracted) for row in stats.stats] == [(1, 0, 1)] * 2
-        assert [row.per_opportunity_week for row in stats.stats] == [0, 0]
+        # Message by message it fell below what is pushed before it was gone: it counts as recorded alone.
+        assert [(row.raised, row.open, row.retracted) for row in stats.stats] == [(1, 0, 1)]
+        assert [row.per_opportunity_week for row in stats.stats] == [0]
 
 
 def _taken_back(one: Interaction) -> Interaction:
