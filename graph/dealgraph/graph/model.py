@@ -279,6 +279,11 @@ class Action(Struct, frozen=True, array_like=True, gc=False):
     recalled_at: int = OPEN
     recall_recorded_at: int = OPEN
 
+    @property
+    def stands(self) -> bool:
+        """Whether it counts: it was not taken back, and is not itself a taking back."""
+        return self.recalled_at == OPEN and self.kind is not ActionKind.RECALL
+
 
 class DecisionSignal(Struct, frozen=True, array_like=True, gc=False):
     """One version of a decision signal; a later version with the same id replaces it.

@@ -27,10 +27,13 @@ __all__ = [
     "merged_timeline",
     "neighborhood",
     "other_ids",
+    "whole_timeline",
 ]
 
 _MANY: Final = frozenset({NodeKind.ACTION, NodeKind.EMOTION})
 """Kinds that yield to others when there is no room for all."""
+
+_PAGE: Final = 5000
 
 _FEW: Final = frozenset(NodeKind) - _MANY
 
@@ -104,6 +107,17 @@ def merged_timeline(store: GraphStore, ref: NodeRef, query: TimelineQuery) -> li
         found += store.timeline(other, query)
     found.sort(key=lambda action: (action.at, action.id), reverse=query.newest_first)
     return found[: query.limit]
+
+
+def whole_timeline(store: GraphStore, ref: NodeRef, as_of: int = NOW) -> Iterator[Action]:
+    """Yield all actions of an opportunity or session, recalled ones too, in the order (at, id)."""
+    after: tuple[int, str] | None = None
+    while True:
+        page = store.timeline(ref, TimelineQuery(after=after, limit=_PAGE, as_of=as_of))
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = (page[-1].at, page[-1].id)
 
 
 def export(

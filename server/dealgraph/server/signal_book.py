@@ -6,9 +6,6 @@ from typing import Any, Final
 from msgspec import Struct
 
 from dealgraph.graph.model import (
-    OPEN,
-    Action,
-    ActionKind,
     DecisionSignal,
     Edge,
     EdgeKind,
@@ -17,13 +14,13 @@ from dealgraph.graph.model import (
     NodeRef,
     SignalKind,
 )
+from dealgraph.graph.queries import whole_timeline
 from dealgraph.graph.store import (
     NOW,
     EdgeQuery,
     GraphReading,
     GraphStore,
     SignalQuery,
-    TimelineQuery,
 )
 from dealgraph.server.signal_messages import Test
 from dealgraph.stream.observation import observed_of
@@ -118,8 +115,8 @@ class SignalBook:
             ref = NodeRef(NodeKind.SESSION, signal.session)
         actions = [
             action
-            for action in self._actions(ref, as_of)
-            if _stands(action) and action.opportunity == signal.opportunity
+            for action in whole_timeline(self._graph, ref, as_of)
+            if action.stands and action.opportunity == signal.opportunity
         ]
         actors = {action.actor for action in actions if action.actor is not None}
         people = self._graph.same_as(actors, as_of)
@@ -150,18 +147,6 @@ class SignalBook:
         while signals := self._graph.list_signals(SignalQuery("", begin, _PAGE, as_of)):
             yield from signals
             begin = (signals[-1].recorded_at, signals[-1].id)
-
-    def _actions(self, ref: NodeRef, as_of: int) -> Iterator[Action]:
-        after: Place | None = None
-        while page := self._graph.timeline(
-            ref, TimelineQuery(after=after, limit=_PAGE, as_of=as_of)
-        ):
-            yield from page
-            after = (page[-1].at, page[-1].id)
-
-
-def _stands(action: Action) -> bool:
-    return action.recalled_at == OPEN and action.kind is not ActionKind.RECALL
 
 
 def _around(graph: GraphReading, signal: DecisionSignal, as_of: int) -> list[NodeRef]:

@@ -18,6 +18,7 @@ import yaml
 from msgspec import Struct, field
 
 DAY_MS: Final = 86_400_000
+WEEK_MS: Final = 7 * DAY_MS
 MINUTE_MS: Final = 60_000
 
 _EPOCH: Final = date(1970, 1, 1)

@@ -1,17 +1,17 @@
 """The place of an opportunity in a shard: its state, and all that graph and log on its way say of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dealgraph.graph.model import OPEN, Action, ActionKind, EdgeKind, NodeKind, NodeRef
-from dealgraph.graph.store import EdgeQuery, GraphStore, TimelineQuery
+from dealgraph.graph.model import EdgeKind, NodeKind, NodeRef
+from dealgraph.graph.queries import whole_timeline
+from dealgraph.graph.store import EdgeQuery, GraphStore
 from dealgraph.stream.in_flight import InFlight
 from dealgraph.stream.observation import observed_of
 from dealgraph.stream.opportunity import OpportunityState
 from dealgraph.stream.signals.detector import Observed
 from dealgraph.stream.told import Bound, Name, Told, told_by
 
-_PAGE: Final = 5000
 _OWN_WEIGHT: Final = 32
 """What a state costs beside the actions it holds, in actions."""
 
@@ -74,10 +74,13 @@ class Slot:
     def actions(self) -> list[Observed]:
         """Return the actions that stand, in order; notes the customer and when they became known."""
         stored: list[Observed] = []
-        for action in self._stored():
+        by_opportunity = self._ref.kind is NodeKind.OPPORTUNITY
+        for action in whole_timeline(self._graph, self._ref):
+            if action.opportunity and not by_opportunity:
+                continue
             known_at = max(action.recorded_at, action.recall_recorded_at)
             self.recorded_at = max(self.recorded_at, known_at)
-            if action.recalled_at == OPEN and action.kind is not ActionKind.RECALL:
+            if action.stands:
                 stored.append(observed_of(action))
         if stored and not self.customer:
             self.customer = self._customer()
@@ -86,18 +89,6 @@ class Slot:
     def told(self) -> dict[Name, Told]:
         """Return what was told of all episodes."""
         return self.in_flight.told(told_by(self._rules, self._graph.signals(self._ref)))
-
-    def _stored(self) -> Iterator[Action]:
-        by_opportunity = self._ref.kind is NodeKind.OPPORTUNITY
-        after: tuple[int, str] | None = None
-        while True:
-            page = self._graph.timeline(self._ref, TimelineQuery(after=after, limit=_PAGE))
-            for action in page:
-                if by_opportunity or not action.opportunity:
-                    yield action
-            if len(page) < _PAGE:
-                return
-            after = (page[-1].at, page[-1].id)
 
     def _customer(self) -> str:
         query = EdgeQuery(edge_kinds=frozenset({EdgeKind.HAS_OPPORTUNITY}))

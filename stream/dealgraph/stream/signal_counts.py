@@ -1,14 +1,12 @@
 """Decision signals in numbers: raised, open, cleared and taken back, per rule, form and level."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from msgspec import Struct
 
 from dealgraph.graph.model import OPEN, DecisionSignal, Level, SignalKind, SignalState
 from dealgraph.graph.store import Lifespan
-
-_WEEK_MS: Final = 7 * 86_400_000
+from dealgraph.stream.calendar import WEEK_MS
 
 Row = tuple[str, SignalKind, str, Level]
 """Rule, kind, form and level."""
@@ -52,4 +50,4 @@ def opportunity_weeks(lifespans: Iterable[Lifespan], since: int, before: int) ->
     for life in lifespans:
         end = min(life.last, before) if before else life.last
         total += max(0, end - max(life.first, since))
-    return total / _WEEK_MS
+    return total / WEEK_MS

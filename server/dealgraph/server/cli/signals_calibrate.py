@@ -1,29 +1,24 @@
 """`dealgraph signals calibrate`, `try` and `audit`: thresholds as data, tried before they are in force."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dealgraph.graph.model import Level
 from dealgraph.server.cli.clock import now_ms
 from dealgraph.server.cli.command import FILE, FOLDER, Command, CommandError
-from dealgraph.server.cli.scenarios import chosen_scenario
+from dealgraph.server.cli.scenarios import chosen_scenario, seen_worlds
 from dealgraph.server.cli.signals_report import show_found, show_trials
-from dealgraph.server.cli.terminal import console
+from dealgraph.server.cli.terminal import console, progress
 from dealgraph.server.compose import (
-    consent_policy,
     open_embedded,
-    open_tagger,
     stated_thresholds,
 )
 from dealgraph.server.settings import Settings, load
 from dealgraph.stream.evaluation.calibration import Watched, alarms_of, calibrate, compare
-from dealgraph.stream.evaluation.histories import histories
 from dealgraph.stream.evaluation.learning import learn
 from dealgraph.stream.evaluation.plants import RAISES
 from dealgraph.stream.evaluation.watching import clean_deals, own_deals
@@ -95,7 +90,7 @@ def CALIBRATE(  # noqa: N802
     shipped = load_thresholds(stated_thresholds(settings).thresholds)
     learnt = learn([one.actions for one in watched], shipped)
     asked = {Level.RECORDED: recorded, Level.PUSHED: pushed}
-    with _progress("searching") as show:
+    with progress("searching") as show:
         thresholds, found = calibrate(learnt, watched, asked, show)
     counted = alarms_of(detectors(thresholds), watched)
     alarms = [
@@ -200,18 +195,5 @@ def _watched(
         finally:
             embedded.close()
     world = chosen_scenario(str(scenario))
-    tagger, policy = open_tagger(settings.tagging), consent_policy(settings)
-    watched: list[Watched] = []
-    for seed in seeds:
-        with _progress(f"{world.name}, seed {seed}") as show:
-            watched += clean_deals(histories(world, seed, tagger, policy, show))
+    watched = [one for seen in seen_worlds(settings, [world], seeds) for one in clean_deals(seen)]
     return watched, f"clean deals of scenario {world.name}, seeds {', '.join(map(str, seeds))}"
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[float], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    screen = console(stderr=True)
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        task = bar.add_task(name, total=1.0)
-        yield lambda done: bar.update(task, completed=done)

@@ -1,30 +1,24 @@
 """`dealgraph signals`: how good the detectors are, and why a signal was raised."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
-from msgspec.structs import replace
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from dealgraph.server.cli.command import Command
 from dealgraph.server.cli.hints_report import hint_lines, show_hints
-from dealgraph.server.cli.scenarios import chosen_scenario
+from dealgraph.server.cli.scenarios import chosen_scenario, seen_worlds
 from dealgraph.server.cli.signals_calibrate import AUDIT, CALIBRATE, TRY
 from dealgraph.server.cli.signals_explain import EXPLAIN
 from dealgraph.server.cli.signals_report import lines_of, show_lines
 from dealgraph.server.cli.terminal import console
-from dealgraph.server.compose import consent_policy, open_tagger
 from dealgraph.server.settings import load
 from dealgraph.stream.evaluation.hint_judging import HintJudge
-from dealgraph.stream.evaluation.histories import histories
 from dealgraph.stream.evaluation.judging import Judge
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.thresholds import load_thresholds
-from dealgraph.stream.world.people import competitors
 from dealgraph.stream.world.scenario import shipped
 
 _HELP: Final = """
@@ -74,24 +68,12 @@ COMMAND.add_command(EXPLAIN)
               help="Write the figures into this file, too.")  # fmt: skip
 def _evaluate(named: Sequence[str], seeds: Sequence[int], report: Path | None) -> int:
     """Judge the detectors on simulated worlds."""
-    settings = load(None)
-    # The tenant of the world states the names of its competitors, as any tenant does.
-    names = settings.tagging.competitors or competitors()
-    tagger = open_tagger(replace(settings.tagging, competitors=names))
-    policy = consent_policy(settings)
     found = detectors(load_thresholds())
     judge, hints = Judge(found), HintJudge(found)
     scenarios = [chosen_scenario(name) for name in named]
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    screen = console(stderr=True)
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        for scenario in scenarios:
-            for seed in seeds:
-                task = bar.add_task(f"{scenario.name}, seed {seed}", total=1.0)
-                show = partial(_show, bar, task)
-                world = histories(scenario, seed, tagger, policy, show)
-                judge.add(world)
-                hints.add(world)
+    for world in seen_worlds(load(None), scenarios, seeds):
+        judge.add(world)
+        hints.add(world)
     lines, talks = lines_of(judge.verdicts), hint_lines(hints.verdicts)
     show_lines(console(), lines)
     show_hints(console(), talks)
@@ -100,7 +82,3 @@ def _evaluate(named: Sequence[str], seeds: Sequence[int], report: Path | None) -
         figures = {**worlds, "signals": lines, "hints": talks}
         report.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
     return 0
-
-
-def _show(bar: Progress, task: TaskID, done: float) -> None:
-    bar.update(task, completed=done)

@@ -3,12 +3,14 @@
 This package is the only one of dealgraph that writes to standard output.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 _PLAIN_WIDTH: Final = 160
@@ -46,3 +48,13 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def moment(at_ms: int) -> str:
     """Return a time in ms since 1970 UTC as people write it."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%a %d %b %Y %H:%M UTC")
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Callable[[float], None]]:
+    """Show a bar on a terminal while something runs; what is yielded takes the part done, in [0, 1]."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    screen = console(stderr=True)
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(name, total=1.0)
+        yield lambda done: bar.update(task, completed=done)

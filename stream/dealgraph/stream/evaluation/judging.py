@@ -14,6 +14,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from dealgraph.graph.model import Level, Side
+from dealgraph.stream.calendar import DAY_MS, WEEK_MS
 from dealgraph.stream.evaluation.histories import Histories
 from dealgraph.stream.evaluation.plants import RAISES, Name, may_raise, minimums
 from dealgraph.stream.signals.detector import Detector, Observed, Scope
@@ -21,8 +22,6 @@ from dealgraph.stream.signals.replay import replay
 from dealgraph.stream.world.planted import Planted
 from dealgraph.stream.world.truth import DealTruth
 
-DAY_MS: Final = 86_400_000
-_WEEK_MS: Final = 7 * DAY_MS
 _GRACE_MS: Final = 14 * DAY_MS
 _STANDARD: Final = "STANDARD"
 _Z: Final = 1.96
@@ -135,7 +134,7 @@ class Judge:
                     verdict.delays.append(_delay(actions, planted.start, first))
 
     def _clean(self, truth: DealTruth, found: list[Rise], until: int) -> None:
-        weeks = (min(truth.close, until) - truth.opened) / _WEEK_MS
+        weeks = (min(truth.close, until) - truth.opened) / WEEK_MS
         for name in RAISES.values():
             for level in Level:
                 verdict = self.verdicts[(name, level)]

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from dealgraph.graph.model import Channel, Side, SignalKind
+from dealgraph.stream.calendar import DAY_MS, WEEK_MS
 from dealgraph.stream.signals.detector import Observed
 from dealgraph.stream.world.planted import Planted
 from dealgraph.stream.world.scenario import Plant
@@ -17,8 +18,6 @@ Name = tuple[SignalKind, str]
 """Kind and form of a signal."""
 
 _MINUTE_MS: Final = 60_000
-_DAY_MS: Final = 86_400_000
-_WEEK_MS: Final = 7 * _DAY_MS
 _LETTERS: Final = frozenset({Channel.CHAT, Channel.MAIL})
 
 
@@ -109,10 +108,10 @@ class Minimum(Struct, frozen=True, forbid_unknown_fields=True):
         start, end = planted.start, planted.end
         letters = [one for one in actions if one.channel in _LETTERS and one.at < end]
         by_customer = [one.at for one in letters if one.side is Side.CUSTOMER]
-        by_rep = {one.at // _DAY_MS for one in letters if one.side is Side.REP and one.at >= start}
+        by_rep = {one.at // DAY_MS for one in letters if one.side is Side.REP and one.at >= start}
         before = sum(at < start for at in by_customer)
         if self.legal is not None:
-            since, later = (start + days * _DAY_MS for days in self.legal)
+            since, later = (start + days * DAY_MS for days in self.legal)
             if not (legal_observed and since <= legal_observed < later):
                 return False
         return (
@@ -126,7 +125,7 @@ class Minimum(Struct, frozen=True, forbid_unknown_fields=True):
             planted.strength >= self.strength
             and planted.observed_before_ms >= self.minutes_before * _MINUTE_MS
             and planted.observed_after_ms >= self.minutes_after * _MINUTE_MS
-            and min(planted.end, until) - planted.start >= self.weeks_after * _WEEK_MS
+            and min(planted.end, until) - planted.start >= self.weeks_after * WEEK_MS
             and planted.observed_hits_after >= self.hits_after
         )
 

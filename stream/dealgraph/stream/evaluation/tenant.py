@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from itertools import takewhile
 
-from dealgraph.graph.model import OPEN, ActionKind, NodeKind, NodeRef
-from dealgraph.graph.store import GraphStore, TimelineQuery
+from dealgraph.graph.model import NodeKind, NodeRef
+from dealgraph.graph.queries import whole_timeline
+from dealgraph.graph.store import GraphStore
 from dealgraph.stream.observation import as_seen, observed_of
 from dealgraph.stream.signals.detector import Observed
-
-_PAGE = 5000
 
 
 def opportunities(graph: GraphStore) -> list[str]:
@@ -19,19 +18,11 @@ def opportunities(graph: GraphStore) -> list[str]:
 
 def tenant_history(graph: GraphStore, opportunity: str) -> list[Observed]:
     """Return the actions of an opportunity that stand, as its detectors see them."""
-    seen: list[Observed] = []
-    people: set[NodeRef] = set()
-    after: tuple[int, str] | None = None
     ref = NodeRef(NodeKind.OPPORTUNITY, opportunity)
-    while page := graph.timeline(ref, TimelineQuery(after=after, limit=_PAGE)):
-        for action in page:
-            if action.recalled_at == OPEN and action.kind is not ActionKind.RECALL:
-                seen.append(observed_of(action))
-                if action.actor is not None:
-                    people.add(action.actor)
-        after = (page[-1].at, page[-1].id)
+    standing = [action for action in whole_timeline(graph, ref) if action.stands]
+    people = {action.actor for action in standing if action.actor is not None}
     aliases = {alias.id: first.id for alias, first in graph.same_as(people).items()}
-    return list(as_seen(seen, aliases))
+    return list(as_seen(map(observed_of, standing), aliases))
 
 
 def tenant_histories(graph: GraphStore) -> Iterator[tuple[str, list[Observed]]]:

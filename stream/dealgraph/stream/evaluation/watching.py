@@ -5,14 +5,13 @@ from typing import Final
 
 from dealgraph.graph.model import ActionKind
 from dealgraph.graph.store import GraphStore
+from dealgraph.stream.calendar import DAY_MS, WEEK_MS
 from dealgraph.stream.evaluation.calibration import Watched
 from dealgraph.stream.evaluation.histories import Histories
 from dealgraph.stream.evaluation.tenant import tenant_histories
 from dealgraph.stream.stages import CLOSED
 
-_DAY_MS: Final = 86_400_000
-_WEEK_MS: Final = 7 * _DAY_MS
-_AFTER_MS: Final = 14 * _DAY_MS
+_AFTER_MS: Final = 14 * DAY_MS
 """How long silence is listened to after the last action."""
 
 
@@ -22,7 +21,7 @@ def clean_deals(world: Histories) -> Iterator[Watched]:
         actions = world.observed.get(name, [])
         if truth.clean and not truth.opted_out and actions:
             until = min(truth.last + _AFTER_MS, world.end)
-            weeks = (min(truth.close, until) - truth.opened) / _WEEK_MS
+            weeks = (min(truth.close, until) - truth.opened) / WEEK_MS
             if weeks > 0.0:
                 yield Watched(name, actions, until, weeks)
 
@@ -36,6 +35,6 @@ def own_deals(graph: GraphStore) -> Iterator[Watched]:
         )
         last = actions[-1].at
         until = min(last + _AFTER_MS, max(reached, last))
-        weeks = ((until if closed is None else closed) - actions[0].at) / _WEEK_MS
+        weeks = ((until if closed is None else closed) - actions[0].at) / WEEK_MS
         if weeks > 0.0:
             yield Watched(name, actions, until, weeks)
