@@ -5,7 +5,6 @@ are a cache over the graph store: the least recently used are dropped once what 
 committed, and made again from their actions when the next one comes or a timer is due.
 """
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -44,6 +43,7 @@ from dealgraph.stream.steps import (
 )
 from dealgraph.stream.timers import Timers
 from dealgraph.stream.told import Change, bind
+from dealgraph.stream.versions import Scope, signal_of
 
 _OWN_ACTIONS: Final = FIRST[0]
 """Horizon of a state that was not swept yet: time goes as far as its own actions."""
@@ -212,8 +212,7 @@ class Shard:
             except StorageError:
                 raise
             except Exception as error:
-                if slot_ := self._slots.get(key):
-                    slot_.state = None
+                self._slots[key].state = None
                 news.timers += self._timers.set(key, NEVER)
                 detail = f"{type(error).__name__} while silence was looked at"
                 broken = Rejected("timer", key, Reason.FAILED, detail)
@@ -247,7 +246,11 @@ class Shard:
         slot.recorded_at = max(slot.recorded_at, place.recorded_at)
         for change in changes:
             slot.in_flight.tell(place.sequence, change)
-            signal = self._signal(key, slot, change)
+            episode = change.episode
+            form, severity = episode.form, episode.severity
+            advice = self._rules.suggestion(episode.kind, severity, change.state, form)
+            scope = Scope(key, change.session, slot.customer, slot.recorded_at)
+            signal = signal_of(episode, change.state, change.detector, scope, change.rep, advice)
             news.signals += (signal,)
             alert = alert_for(signal, change.before, cause)
             if alert is not None and self._is_told(slot, change):
@@ -262,44 +265,6 @@ class Shard:
             is_told(self._rules.hints, episode, session)
             for episode in (change.episode, change.before)
             if episode is not None
-        )
-
-    def _signal(self, key: str, slot: Slot, change: Change) -> DecisionSignal:
-        episode, detector = change.episode, change.detector
-        opportunity = key[2:] if key.startswith("o:") else ""
-        session = change.session or ("" if opportunity else key[2:])
-        name = (key, session, episode.kind.name, episode.form, str(episode.number))
-        raw = "\x1f".join(name)
-        return DecisionSignal(
-            id=hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:32],
-            kind=episode.kind,
-            state=change.state,
-            severity=episode.severity,
-            rule=detector.rule,
-            rule_version=detector.version,
-            episode=episode.number,
-            opportunity=opportunity,
-            session=session,
-            customer=slot.customer,
-            rep=change.rep,
-            at=episode.at,
-            recorded_at=slot.recorded_at,
-            statistic=episode.statistic,
-            threshold=episode.threshold,
-            baseline=episode.baseline,
-            exposure_minutes=episode.exposure_minutes,
-            window_ms=episode.window_ms,
-            evidence=episode.evidence,
-            explanation=episode.explanation,
-            suggestion=self._rules.suggestion(
-                episode.kind, episode.severity, change.state, episode.form
-            ),
-            form=episode.form,
-            polarity=episode.polarity,
-            level=episode.level,
-            raised_at=episode.raised_at,
-            cleared_at=episode.cleared_at or OPEN,
-            minimum_effect=episode.minimum_effect,
         )
 
     def _slot(self, key: str, place: Place, news: _News) -> Slot:

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from dealgraph.graph.model import OPEN, DecisionSignal, SignalKind, SignalState
+from dealgraph.graph.model import DecisionSignal, SignalKind, SignalState
 from dealgraph.stream.signals.detector import Detector, Episode, Scope, State
+from dealgraph.stream.versions import episode_of
 
 Name = tuple[str, str, SignalKind, str, int]
 """Names an episode within a state: rule, session ("" for the whole opportunity), kind, form, number."""
@@ -120,27 +121,5 @@ def told_by(bounds: Mapping[str, Bound], signals: Iterable[DecisionSignal]) -> d
         bound = bounds.get(signal.rule)
         session = signal.session if bound is not None and bound.by_session else ""
         name = (signal.rule, session, signal.kind, signal.form, signal.episode)
-        told[name] = Told(_episode_of(signal), signal.rep)
+        told[name] = Told(episode_of(signal), signal.rep)
     return told
-
-
-def _episode_of(signal: DecisionSignal) -> Episode:
-    return Episode(
-        kind=signal.kind,
-        number=signal.episode,
-        severity=signal.severity,
-        raised_at=signal.raised_at,
-        at=signal.at,
-        cleared_at=None if signal.cleared_at == OPEN else signal.cleared_at,
-        statistic=signal.statistic,
-        threshold=signal.threshold,
-        baseline=signal.baseline,
-        exposure_minutes=signal.exposure_minutes,
-        window_ms=signal.window_ms,
-        evidence=signal.evidence,
-        explanation=signal.explanation,
-        form=signal.form,
-        polarity=signal.polarity,
-        level=signal.level,
-        minimum_effect=signal.minimum_effect,
-    )
