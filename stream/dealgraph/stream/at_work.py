@@ -15,6 +15,7 @@ Numbers = Mapping[tuple[str, SignalKind, str], int]
 """How many episodes there were of each (rule, kind, form)."""
 
 NO_EPISODES: Final[Numbers] = {}
+_NEVER_WOKEN: Final = -(1 << 62)
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 Found = tuple[Bound, Episode]
@@ -30,12 +31,24 @@ class Saved(Struct, frozen=True):
 
 
 class AtWork:
-    """A state per detector. `due` is the earliest waking that any asked for, or an earlier moment.
+    """A state per detector.
 
-    A session that starts anew goes on counting episodes from `base`; `numbers` are those until now.
+    `due` is the earliest waking that any asked for, or an earlier moment; `awake` is the latest
+    moment at which one was woken since this was made. A session that starts anew goes on counting
+    episodes from `base`; `numbers` are those until now.
     """
 
-    __slots__ = ("_bounds", "_loop", "_saved", "base", "due", "last_at", "numbers", "session")
+    __slots__ = (
+        "_bounds",
+        "_loop",
+        "_saved",
+        "awake",
+        "base",
+        "due",
+        "last_at",
+        "numbers",
+        "session",
+    )
 
     def __init__(
         self, bounds: Sequence[Bound], session: str = "", base: Numbers = NO_EPISODES
@@ -53,6 +66,7 @@ class AtWork:
             for bound, state in zip(self._bounds, states, strict=True)
         ]
         self.due = min((state.due for state in states), default=NEVER)
+        self.awake = _NEVER_WOKEN
         self._saved: Saved | None = None
 
     def observe(self, seen: Observed, *, staged: bool) -> list[Found]:
@@ -81,6 +95,7 @@ class AtWork:
         for place, (_, _, state, bound) in enumerate(self._loop):
             while state.due <= until:
                 at, self._saved = state.due, None
+                self.awake = max(self.awake, at)
                 for episode in bound.detector.wake(state, at):
                     found.append((at, place, (bound, self._numbered(bound, episode))))
                 if state.due <= at:

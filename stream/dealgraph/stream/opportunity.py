@@ -113,10 +113,10 @@ class OpportunityState:
         for work in (self._whole, *self._talks.values()):
             if work.due <= until:
                 found += [(at, work.session, place, one) for at, place, one in work.wake(until)]
+                # Also where it said nothing: the state has moved on, and what is earlier is late now.
+                self._awake = max(self._awake, work.awake)
         self.due = min((w.due for w in (self._whole, *self._talks.values())), default=NEVER)
         found.sort(key=lambda item: item[:3])
-        if found:
-            self._awake = max(self._awake, found[-1][0])
         return [self._tell(session, one) for _, session, _, one in found]
 
     def renew(self, horizon: int) -> list[Change]:
