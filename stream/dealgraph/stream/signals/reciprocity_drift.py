@@ -204,19 +204,34 @@ class ReciprocityDrift:
 
     def _next_look(self, state: DriftState, at: int) -> int:
         """Return the next moment at which time alone could change what is found."""
-        time, looks = self.times.of(state.habit), [NEVER]
-        if (state.newest_at // DAY == at // DAY) or state.open_asked():
-            looks.append((at // DAY + 1) * DAY)
-        zs = self._limits_of_ghost(state)
-        for one in state.open_asked():
-            for z in zs:
-                u = state.m + z * state.s * sqrt(1.0 + 1.0 / state.known)
-                worked_ms = int(self.thresholds.minutes(one.channel, u) * MINUTE) + 1
-                looks.append(due_after(time, one.at, worked_ms))
+        unanswered = state.open_asked()
+        next_look, midnight = NEVER, (at // DAY + 1) * DAY
+        if unanswered or state.newest_at // DAY == at // DAY:
+            next_look = midnight
         for one_sum in state.sums:
             if one_sum.quiet_since is not None:
-                looks.append(one_sum.quiet_since + self.window_ms)
-        return min(look for look in looks if look > at)
+                quiet = one_sum.quiet_since + self.window_ms
+                if at < quiet < next_look:
+                    next_look = quiet
+        return min(next_look, self._ghost_before(state, unanswered, at, midnight))
+
+    def _ghost_before(
+        self, state: DriftState, unanswered: Sequence[Asked], at: int, midnight: int
+    ) -> int:
+        """Return the first moment between two at which an open wait reaches a limit of GHOST; else NEVER.
+
+        Working time never runs faster than time, so most waits are known to be too short without the calendar.
+        """
+        first = NEVER
+        for z in self._limits_of_ghost(state) if unanswered else ():
+            u = state.m + z * state.s * sqrt(1.0 + 1.0 / state.known)
+            for one in unanswered:
+                worked_ms = int(self.thresholds.minutes(one.channel, u) * MINUTE) + 1
+                if one.at + worked_ms < midnight:
+                    look = due_after(self.times.of(state.habit), one.at, worked_ms)
+                    if at < look < min(first, midnight):
+                        first = look
+        return first
 
     def _limits_of_ghost(self, state: DriftState) -> Sequence[float]:
         """Return at which z an open wait would raise GHOST, or raise it higher."""

@@ -133,8 +133,9 @@ def note_contact(
 ) -> None:
     """Count who begins a conversation: writes after a gap, or in a new mail, and answers nothing."""
     mail = action.channel is Channel.MAIL
-    gap = time.between(state.written_at[mail], action.at)
-    begins = gap >= limits.contact_gap_hours * HOUR
+    since, gap = state.written_at[mail], limits.contact_gap_hours * HOUR
+    # Working time never runs faster than time, so within a gap the calendar need not be asked.
+    begins = action.at - since >= gap and time.between(since, action.at) >= gap
     state.written_at[mail] = action.at
     if mail:
         begins = begins or action.session != state.mail_session
