@@ -1,25 +1,33 @@
 """How fast the log becomes graph: log → decode → tag → detect → graph, beside the store alone.
 
-The floor is the same batches written straight to an empty store, in the same run. Flatness compares a
-process at 100 k stored actions with one at 1 M, by turns.
+The floor is the same batches written straight to an empty store, in the same run; beside it stands the
+dataflow without any detector, and with three of them (R1, R2, S5). Flatness compares a process at 100 k
+stored actions with one at 1 M, by turns.
 """
 
 import tempfile
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
+from unittest.mock import patch
 
 from msgspec import Struct
 
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.store import GraphBatch
+from dealgraph.server import compose
 from dealgraph.server.compose import Embedded
+from dealgraph.stream.signals.detector import Detector
+from dealgraph.stream.signals.registry import detectors
+from dealgraph.stream.signals.thresholds import Thresholds
 from dealgraph.stream.writer import Written
 from tests.benchmarks.filled import filled
 from tests.benchmarks.flatness import compare
 
 NAME: Final = "pipeline"
 SUMMARY: Final = "log → parse → tag → detect → graph, events/s, beside the store alone"
+
+_THREE: Final = frozenset({"R1", "R2", "S5"})
 
 
 class Mark(Struct, frozen=True):
@@ -38,15 +46,22 @@ def run(quick: bool) -> dict[str, Any]:
         with filled(Path(folder) / "data", total) as dealgraph:
             marks = _process(dealgraph, batches, keep=min(total, 100_000))
         floor = _floor(Path(folder) / "floor.db", batches)
+        bare = _with_rules(frozenset(), Path(folder) / "bare", min(total, 100_000))
+        three = _with_rules(_THREE, Path(folder) / "three", min(total, 100_000))
     whole = _between(marks, 0, min(total, 100_000))
     result = {
         "events": total,
         "whole": _rates(_between(marks, 0, total)),
         "first_100k": _rates(whole),
+        "without_detectors": _rates(bare),
+        "with_three_detectors": _rates(three),
         "floor_store_alone": _rates(floor),
         "cpu_times_floor": round(_per_event(whole) / _per_event(floor), 2),
+        "cpu_times_floor_without_detectors": round(_per_event(bare) / _per_event(floor), 2),
+        "cpu_times_floor_with_three_detectors": round(_per_event(three) / _per_event(floor), 2),
         "asked": {
             "events_per_second": 15_000,
+            "events_per_second_with_all_detectors": 12_000,
             "aim": 25_000,
             "cpu_times_floor": 3.0,
             "rate_lost_ratio": 0.15,
@@ -79,6 +94,16 @@ def _process(dealgraph: Embedded, batches: list[GraphBatch], keep: int) -> list[
     dealgraph.listen(note)
     dealgraph.runner.run_to_end()
     return marks
+
+
+def _with_rules(rules: frozenset[str], directory: Path, total: int) -> tuple[int, float, float]:
+    """Run the dataflow over the same events with the detectors of some rules only."""
+
+    def some(thresholds: Thresholds) -> tuple[Detector[Any], ...]:
+        return tuple(one for one in detectors(thresholds) if one.rule in rules)
+
+    with patch.object(compose, "detectors", some), filled(directory, total) as dealgraph:
+        return _between(_process(dealgraph, [], keep=0), 0, total)
 
 
 def _floor(path: Path, batches: list[GraphBatch]) -> tuple[int, float, float]:

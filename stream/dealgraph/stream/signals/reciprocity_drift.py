@@ -119,7 +119,7 @@ class ReciprocityDrift:
         time = self.times.of(state.habit)
         note_contact(state, action, time, self.thresholds)
         if note_asked(state.asked, action, time):
-            state.due = self._next_look(state, action.at)
+            state.due = min(state.due, self._first_look(state, action))
         return NOTHING
 
     def wake(self, state: DriftState, at: int) -> Sequence[Episode]:
@@ -202,36 +202,37 @@ class ReciprocityDrift:
         minutes = open_minutes(self.times.of(state.habit), one.at, at)
         return state.z_of(self.thresholds.on_scale(one.channel, minutes))
 
+    def _first_look(self, state: DriftState, asked: Observed) -> int:
+        """Return a moment up to which a message that was just asked changes nothing.
+
+        Most are answered at once, so the calendar is left out: working time never runs faster than time.
+        """
+        midnight = (asked.at // DAY + 1) * DAY
+        zs = self._limits_of_ghost(state)
+        return (
+            min(midnight, asked.at + self._worked_until(state, asked.channel, zs[0]))
+            if zs
+            else midnight
+        )
+
     def _next_look(self, state: DriftState, at: int) -> int:
         """Return the next moment at which time alone could change what is found."""
-        unanswered = state.open_asked()
-        next_look, midnight = NEVER, (at // DAY + 1) * DAY
+        unanswered, looks = state.open_asked(), [NEVER]
         if unanswered or state.newest_at // DAY == at // DAY:
-            next_look = midnight
+            looks.append((at // DAY + 1) * DAY)
+        for one in unanswered:
+            for z in self._limits_of_ghost(state):
+                worked_ms = self._worked_until(state, one.channel, z)
+                looks.append(due_after(self.times.of(state.habit), one.at, worked_ms))
         for one_sum in state.sums:
             if one_sum.quiet_since is not None:
-                quiet = one_sum.quiet_since + self.window_ms
-                if at < quiet < next_look:
-                    next_look = quiet
-        return min(next_look, self._ghost_before(state, unanswered, at, midnight))
+                looks.append(one_sum.quiet_since + self.window_ms)
+        return min(look for look in looks if look > at)
 
-    def _ghost_before(
-        self, state: DriftState, unanswered: Sequence[Asked], at: int, midnight: int
-    ) -> int:
-        """Return the first moment between two at which an open wait reaches a limit of GHOST; else NEVER.
-
-        Working time never runs faster than time, so most waits are known to be too short without the calendar.
-        """
-        first = NEVER
-        for z in self._limits_of_ghost(state) if unanswered else ():
-            u = state.m + z * state.s * sqrt(1.0 + 1.0 / state.known)
-            for one in unanswered:
-                worked_ms = int(self.thresholds.minutes(one.channel, u) * MINUTE) + 1
-                if one.at + worked_ms < midnight:
-                    look = due_after(self.times.of(state.habit), one.at, worked_ms)
-                    if at < look < min(first, midnight):
-                        first = look
-        return first
+    def _worked_until(self, state: DriftState, channel: Channel, z: float) -> int:
+        """Return after how many working milliseconds a wait is z spreads above the usual."""
+        u = state.m + z * state.s * sqrt(1.0 + 1.0 / state.known)
+        return int(self.thresholds.minutes(channel, u) * MINUTE) + 1
 
     def _limits_of_ghost(self, state: DriftState) -> Sequence[float]:
         """Return at which z an open wait would raise GHOST, or raise it higher."""
