@@ -1,10 +1,14 @@
 """The whole dataflow on an embedded dealgraph: what the log says decides, not when or how it came."""
 
+import gc
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
+from threading import get_ident
 
 import pytest
+from bytewax.testing import cluster_main
 from msgspec.structs import replace
 
 from dealgraph.graph.hash import graph_hash
@@ -31,6 +35,10 @@ from dealgraph.stream.interaction import (
     action_id,
 )
 from dealgraph.stream.meter import SilentMeter
+from dealgraph.stream.opportunity import OpportunityState
+from dealgraph.stream.shard import Shard
+from dealgraph.stream.steps import Outcome as StepOutcome
+from dealgraph.stream.steps import Tagged
 from tests.support.dealgraphs import NOW, alerts_of, opened, process
 from tests.support.interactions import utterance
 from tests.support.stories import delivery_story
@@ -66,6 +74,28 @@ def test_the_number_of_shards_and_the_size_of_batches_change_nothing(
     assert hash_of(tmp_path, STORY, settings) == ordered_hash
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_workers_give_the_same_graph_as_one(
+    tmp_path: Path, ordered_hash: str, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Each of two threads runs the shards that Bytewax gives it, at its own pace."""
+    two_workers = partial(cluster_main, addresses=[], proc_id=0, worker_count_per_proc=2)
+    monkeypatch.setattr("dealgraph.stream.runner.run_main", two_workers)
+    threads: set[int] = set()
+    take = Shard.take
+
+    def noting(shard: Shard, part: Tagged) -> StepOutcome:
+        threads.add(get_ident())
+        return take(shard, part)
+
+    monkeypatch.setattr(Shard, "take", noting)
+    shuffled = list(STORY)
+    Random(seed).shuffle(shuffled)
+    settings = Settings(dataflow=DataflowSettings(batch=5))
+    assert hash_of(tmp_path, shuffled, settings) == ordered_hash
+    assert len(threads) == 2
+
+
 def test_states_that_are_dropped_and_loaded_again_change_nothing(
     tmp_path: Path, ordered_hash: str
 ) -> None:
@@ -73,6 +103,20 @@ def test_states_that_are_dropped_and_loaded_again_change_nothing(
     Random(9).shuffle(shuffled)
     settings = Settings(dataflow=DataflowSettings(shards=2, batch=5, hot_actions=2))
     assert hash_of(tmp_path, shuffled, settings) == ordered_hash
+
+
+def test_a_state_that_is_dropped_is_free_at_once(tmp_path: Path) -> None:
+    """Opportunities come and go; waiting for a search for cycles would hold them for hours."""
+    settings = Settings(dataflow=DataflowSettings(shards=1, batch=5, hot_actions=1))
+    with opened(tmp_path, settings) as dealgraph:
+        gc.collect()
+        gc.disable()
+        try:
+            process(dealgraph, STORY)
+            alive = [one for one in gc.get_objects() if type(one) is OpportunityState]
+        finally:
+            gc.enable()
+    assert len(alive) <= 1
 
 
 def test_a_restart_after_every_few_interactions_changes_nothing(

@@ -9,6 +9,7 @@ recovery store, as the keyed state can be loaded from the graph and the position
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
 from time import perf_counter
 from typing import Any
 
@@ -210,16 +211,21 @@ class _ShardLogic(StatefulBatchLogic[list[_Keyed], list[Outcome], None]):
 
 
 class _WriterPartition(StatelessSinkPartition[tuple[str, list[Outcome]]]):
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, turn: Lock) -> None:
         self._writer = writer
+        self._turn = turn
 
     def write_batch(self, items: list[tuple[str, list[Outcome]]]) -> None:
-        self._writer.write([outcome for _, outcomes in items for outcome in outcomes])
+        with self._turn:
+            self._writer.write([outcome for _, outcomes in items for outcome in outcomes])
 
 
 class _WriterSink(DynamicSink[tuple[str, list[Outcome]]]):
+    """All workers of a process share one writer, and take turns."""
+
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._turn = Lock()
 
     def build(self, _step_id: str, _worker_index: int, _worker_count: int) -> Any:
-        return _WriterPartition(self._writer)
+        return _WriterPartition(self._writer, self._turn)

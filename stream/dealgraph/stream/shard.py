@@ -298,4 +298,6 @@ class Shard:
             if slot.last_sequence > committed:
                 return
             del self._slots[key]
+            # A state knows its slot: untied, both are free at once instead of when cycles are looked for.
+            slot.state = None
             self._held -= slot.weight
