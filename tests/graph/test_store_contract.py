@@ -552,3 +552,24 @@ def test_a_lifespan_goes_from_the_first_to_the_last_action_known(store: GraphSto
     assert store.lifespans() == [Lifespan(DEAL.id, 10, 30)]
     assert store.lifespans(45) == [Lifespan(DEAL.id, 30, 30)]
     assert store.lifespans(39) == []
+
+
+def test_deals_are_found_by_their_stage_changes_and_by_when_they_were_last_heard(
+    store: GraphStore,
+) -> None:
+    store.apply(
+        GraphBatch(
+            actions=[
+                make_action("a", at=10, kind=ActionKind.STAGE_CHANGE),
+                make_action("b", at=30),
+                make_action("c", at=20, opportunity="other", kind=ActionKind.STAGE_CHANGE),
+                make_action("d", at=15, opportunity=""),
+            ]
+        )
+    )
+    assert store.stage_changed(10, 20) == [DEAL.id]
+    assert store.stage_changed(0, 21) == sorted([DEAL.id, "other"])
+    assert store.stage_changed(21, 99) == []
+    assert store.last_heard(30, 31) == [DEAL.id]
+    assert store.last_heard(0, 30) == ["other"]
+    assert store.last_heard(31, 99) == []

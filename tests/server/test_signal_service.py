@@ -259,7 +259,7 @@ def test_numbers_of_a_span_leave_out_what_was_raised_outside(server: RunningServ
 
 
 def test_an_expectation_that_nobody_measured_stays_unset(server: RunningServer) -> None:
-    book = SignalBook(server.embedded.graph, server.embedded.detectors, [])
+    book = SignalBook(server.embedded.graph, server.embedded.baselines.detectors_at, [])
     stats = stats_message(book.stats(0, 0, None, 1 << 62)).stats
     assert stats
     assert not any(row.HasField("expected_false_per_opportunity_week") for row in stats)
@@ -280,7 +280,7 @@ S5:
     graph = server.embedded.graph
     kinds = frozenset({SignalKind.DELIVERY_CONCERN_RECURRENCE})
     measured = load_measured(table.format(version=version).encode())
-    book = SignalBook(graph, detectors, expectations(measured, detectors))
+    book = SignalBook(graph, lambda at: detectors, expectations(measured, detectors))
     shown = stats_message(book.stats(0, 0, kinds, 1 << 62))
     assert [row.expected_false_per_opportunity_week for row in shown.stats] == [0.02, 0.0025]
     assert shown.stats[0].expected_false == pytest.approx(0.02 * shown.opportunity_weeks)

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dealgraph.graph.model import (
     ActionKind,
@@ -30,7 +31,7 @@ from dealgraph.stream.signals.detector import (
     Scope,
     State,
 )
-from dealgraph.stream.told import Change, Name, Told, bind
+from dealgraph.stream.told import Change, InForce, Name, Told, bind
 
 PRICE = topic_set(Topic.PRICE)
 
@@ -50,6 +51,7 @@ class EveryThird(Struct, frozen=True):
     topics: int = PRICE
     rule: str = "T"
     version: str = "1"
+    baselines: int = 0
 
     def begin(self) -> Seen:
         return Seen()
@@ -72,7 +74,7 @@ class EveryThird(Struct, frozen=True):
 
     def _episode(self, state: Seen, action: Observed, cleared_at: int | None) -> Episode:
         number = (state.count - 1) // 3 if cleared_at is None else (state.count - 2) // 3
-        where = f"{action.person} at {action.stage.name}"
+        where = f"{action.person} at {action.stage.name}, usual by {self.baselines}"
         return Episode(
             SignalKind.PRICE_SENSITIVITY,
             number,
@@ -144,6 +146,13 @@ DETECTORS: Sequence[Detector[Any]] = (
 
 Belief = dict[tuple[str, str, int], Episode]
 NO_SWEEP = -(1 << 62)
+LEARNT_AT = (3 * 3_600_000, 12 * 3_600_000)
+"""From when on baselines hold that were learnt, in ms."""
+
+
+def _by(version: int, detector: Detector[Any]) -> Detector[Any]:
+    known = isinstance(detector, EveryThird)
+    return replace(detector, baselines=version) if known else detector
 
 
 class Known:
@@ -167,13 +176,18 @@ class Opportunity:
     def __init__(self, detectors: Sequence[Detector[Any]], aliases: dict[str, str]) -> None:
         self.known = Known()
         self.aliases = aliases
-        self.bounds = bind(detectors)
+        self.detectors = detectors
         self.belief: Belief = {}
         self.forget()
 
+    def in_force_at(self, at: int) -> InForce:
+        """Return the detectors by the baselines of then: new ones are learnt twice."""
+        version = sum(at >= since for since in LEARNT_AT)
+        return InForce(bind([_by(version, one) for one in self.detectors]), version)
+
     def forget(self) -> None:
         """Drop the state; it is made anew from what is known."""
-        self.state = OpportunityState(self.bounds, self.aliases, self.known)
+        self.state = OpportunityState(self.in_force_at, self.aliases, self.known)
 
     def add(self, action: Observed, horizon: int = NO_SWEEP) -> list[Change]:
         self.known.taken.append(action)
@@ -317,6 +331,17 @@ def test_a_state_that_was_dropped_goes_on_as_if_it_had_been_held(
     assert deal.belief == run(in_order(actions))
 
 
+def test_a_deal_is_judged_by_the_baselines_of_its_first_action() -> None:
+    deal = Opportunity(DETECTORS, {})
+    for number in range(4):
+        deal.add(priced(number, (11 + number) * HOUR))
+    assert {episode.explanation[-1] for episode in deal.belief.values()} == {"1"}
+    deal.add(priced(9, 2 * HOUR))
+    assert {episode.explanation[-1] for episode in deal.belief.values()} == {"0"}
+    assert deal.recall(f"{9:032x}")
+    assert {episode.explanation[-1] for episode in deal.belief.values()} == {"1"}
+
+
 arrivals = st.lists(st.tuples(st.integers(0, 60), st.none() | st.integers(0, 60)), max_size=12)
 """Hours at which something is said, in order of arrival, with the hour that is swept before, if any."""
 
@@ -416,7 +441,7 @@ def test_what_other_thresholds_told_is_put_right_when_the_state_is_made_anew() -
     deal = Opportunity(DETECTORS[:1], {})
     for number in (1, 2, 3):
         deal.add(priced(number, number))
-    deal.bounds = bind([EveryThird(Scope.SESSION, topics=1 << Topic.LEGAL, rule="T1")])
+    deal.detectors = [EveryThird(Scope.SESSION, topics=1 << Topic.LEGAL, rule="T1")]
     deal.forget()
     assert [change.state for change in deal.renew()] == [SignalState.RETRACTED]
 

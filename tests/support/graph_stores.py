@@ -65,6 +65,8 @@ def known_now(store: GraphStore) -> dict[str, object]:
         "pending": store.pending_retractions(),
         "opportunities": [store.opportunities_of([ref]) for ref in people],
         "opportunities of all": store.opportunities_of(people),
+        "stage changed": store.stage_changed(20, 60),
+        "last heard": store.last_heard(20, 60),
     }
 
 

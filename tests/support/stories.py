@@ -3,8 +3,11 @@
 from random import Random
 from typing import Final
 
+from msgspec.structs import replace
+
 from dealgraph.graph.model import Channel, Role, Side
 from dealgraph.stream.interaction import (
+    FieldChange,
     Interaction,
     InteractionKind,
     Merge,
@@ -45,6 +48,30 @@ def delivery_story(deals: int, seed: int) -> list[Interaction]:
     """
     random = Random(seed)
     told = [one for number in range(deals) for one in _deal(random, f"deal-{seed}-{number}")]
+    return sorted(told, key=lambda one: (one.occurred_at, one.native_id))
+
+
+def long_story(weeks: int, deals: int, seed: int) -> list[Interaction]:
+    """Delivery stories of so many deals begun each week; each deal is won after nine days.
+
+    Every other deal is of segment "large".
+    """
+    random = Random(seed)
+    told: list[Interaction] = []
+    for number in range(weeks * deals):
+        deal = f"deal-{seed}-{number}"
+        after = number // deals * 7 * DAY
+        segment = FieldChange("segment", "large" if number % 2 else "small")
+        told += [
+            replace(one, occurred_at=one.occurred_at + after)
+            for one in (
+                *_deal(random, deal),
+                _event(deal, "segment", BEGIN, InteractionKind.FIELD_CHANGE, segment),
+                _event(
+                    deal, "won", BEGIN + 9 * DAY, InteractionKind.STAGE_CHANGE, StageChange("WON")
+                ),
+            )
+        ]
     return sorted(told, key=lambda one: (one.occurred_at, one.native_id))
 
 
@@ -92,7 +119,7 @@ def _event(
     name: str,
     at: int,
     kind: InteractionKind,
-    detail: StageChange | Merge | Recall,
+    detail: StageChange | FieldChange | Merge | Recall,
 ) -> Interaction:
     return Interaction(
         source="wecom",

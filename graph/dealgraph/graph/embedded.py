@@ -11,8 +11,10 @@ from dealgraph.graph.embedded_scans import scan_edges, scan_nodes
 from dealgraph.graph.embedded_schema import EDGE_NOUNS, SCHEMA, VERSION
 from dealgraph.graph.embedded_state import State
 from dealgraph.graph.embedded_summaries import (
+    load_last_heard,
     load_lifespans,
     load_opportunities,
+    load_stage_changed,
     load_stages,
     load_tallies,
     load_timeline,
@@ -215,6 +217,16 @@ class EmbeddedGraph:
         """Return the lifespan of every opportunity with an action, by id."""
         with self._state() as state:
             return load_lifespans(state, as_of)
+
+    def stage_changed(self, since: int, before: int) -> list[str]:
+        """Return the opportunities with a stage change in [since, before) of event time, by id."""
+        with self._state() as state:
+            return load_stage_changed(state, since, before)
+
+    def last_heard(self, since: int, before: int) -> list[str]:
+        """Return the opportunities whose last action lies in [since, before), by id."""
+        with self._state() as state:
+            return load_last_heard(state, since, before)
 
     def signals(self, ref: NodeRef, as_of: int = NOW) -> list[DecisionSignal]:
         """Return the signals of an opportunity, or of a session that has none, as they were known."""

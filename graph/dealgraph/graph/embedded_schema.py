@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Format of the file. It rises when a table changes, or a field of a value stored as a body."""
 
 SCHEMA: Final = """
@@ -48,6 +48,7 @@ create index if not exists action_by_opportunity on action (opportunity, at);
 create index if not exists action_by_session on action (session, at);
 create index if not exists action_by_actor on action (actor, at, named, role);
 create index if not exists action_by_stage on action (opportunity, at) where kind = 12;
+create index if not exists action_by_change on action (at) where kind = 12;
 create table if not exists retraction (
   action text primary key, recorded_at integer not null, at integer not null
 ) without rowid;

@@ -82,6 +82,17 @@ def load_lifespans(state: State, as_of: int) -> list[Lifespan]:
     return [Lifespan(*row) for row in rows if row[1] is not None]
 
 
+def load_stage_changed(state: State, since: int, before: int) -> list[str]:
+    """Return the opportunities with a stage change in [since, before), by id."""
+    return [id_ for (id_,) in state.execute(_STAGE_CHANGED, (since, before))]
+
+
+def load_last_heard(state: State, since: int, before: int) -> list[str]:
+    """Return the opportunities whose last action lies in [since, before), by id."""
+    rows = state.execute(_LAST_HEARD, {"since": since, "before": before})
+    return [id_ for (id_,) in rows]
+
+
 def _timeline_statement(kind: NodeKind, newest_first: bool, paged: bool) -> str:
     column = "session" if kind is NodeKind.SESSION else "opportunity"
     order, beyond = ("desc", "<") if newest_first else ("asc", ">")
@@ -105,6 +116,14 @@ select o.id,
   (select min(a.at) from action a where a.opportunity = o.key and a.recorded_at <= :as_of),
   (select max(a.at) from action a where a.opportunity = o.key and a.recorded_at <= :as_of)
 from node o where o.kind = :kind order by o.id"""
+_STAGE_CHANGED: Final = f"""
+select distinct o.id from action a join node o on o.key = a.opportunity
+where a.kind = {int(ActionKind.STAGE_CHANGE)} and a.at >= ? and a.at < ? order by o.id"""
+_LAST_HEARD: Final = f"""
+select id from (
+  select o.id, (select max(a.at) from action a where a.opportunity = o.key) as last
+  from node o where o.kind = {int(NodeKind.OPPORTUNITY)}
+) where last >= :since and last < :before order by id"""
 _STAGES: Final = f"""
 select a.body, null, null from node o
 join action a on a.opportunity = o.key and a.kind = {int(ActionKind.STAGE_CHANGE)}

@@ -131,6 +131,7 @@ def signal_node(versions: Sequence[DecisionSignal]) -> Node:
         "exposure_minutes": repr(last.exposure_minutes),
         "window_ms": str(last.window_ms),
         "minimum_effect": repr(last.minimum_effect),
+        "baselines": str(last.baselines),
         "evidence": ",".join(last.evidence),
         "explanation": last.explanation,
         "suggestion": last.suggestion,

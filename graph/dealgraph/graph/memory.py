@@ -227,6 +227,15 @@ class MemoryGraph:
                 times.setdefault(action.opportunity, []).append(action.at)
         return [Lifespan(id_, min(at), max(at)) for id_, at in sorted(times.items())]
 
+    def stage_changed(self, since: int, before: int) -> list[str]:
+        """Return the opportunities with a stage change in [since, before), by id."""
+        changes = (a for a in self._known_actions(NOW) if a.kind is ActionKind.STAGE_CHANGE)
+        return sorted({a.opportunity for a in changes if a.opportunity and since <= a.at < before})
+
+    def last_heard(self, since: int, before: int) -> list[str]:
+        """Return the opportunities whose last action lies in [since, before), by id."""
+        return [life.opportunity for life in self.lifespans() if since <= life.last < before]
+
     def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""
         return Counts(

@@ -294,6 +294,7 @@ class DecisionSignal(Struct, frozen=True, array_like=True, gc=False):
     observed customer talk, `window_ms` the length of the window (0: all of the scope). `form` tells
     apart what one kind can say ("EARLY", "OVERDUE"); `cleared_at` is `OPEN` while it lasts.
     `minimum_effect` is the least change that the rule can find here, in words of the rule's README.
+    `baselines` is the version of the learnt baselines that it was judged with, 0 for the shipped ones.
     """
 
     id: str
@@ -323,6 +324,7 @@ class DecisionSignal(Struct, frozen=True, array_like=True, gc=False):
     raised_at: int = 0
     cleared_at: int = OPEN
     minimum_effect: float = 0.0
+    baselines: int = 0
 
     @property
     def strength(self) -> float:

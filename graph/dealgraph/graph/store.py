@@ -275,6 +275,17 @@ class GraphStore(GraphReading, Protocol):
         """Return the lifespan of every opportunity with an action, recalled ones included, by id."""
         ...
 
+    def stage_changed(self, since: int, before: int) -> list[str]:
+        """Return the opportunities with a stage change in [since, before) of event time, by id."""
+        ...
+
+    def last_heard(self, since: int, before: int) -> list[str]:
+        """Return the opportunities whose last action lies in [since, before) of event time, by id.
+
+        This goes through all opportunities.
+        """
+        ...
+
     def counts(self) -> Counts:
         """Return the number of nodes and edges per kind, as known now."""
         ...

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dealgraph.graph.embedded import EmbeddedGraph
 from dealgraph.graph.model import Channel, Severity, SignalKind, SignalState
@@ -23,6 +24,11 @@ from dealgraph.server.erasing import Erasing, Remaking
 from dealgraph.server.settings import Settings, TaggingSettings
 from dealgraph.stream import sqlite_log
 from dealgraph.stream.admission import Admission
+from dealgraph.stream.baselines.book import BaselineBook
+from dealgraph.stream.baselines.bounds import limits as shipped_limits
+from dealgraph.stream.baselines.learner import Learner
+from dealgraph.stream.baselines.lessons import LESSONS, laid_over
+from dealgraph.stream.baselines.record import all_baselines
 from dealgraph.stream.channel_book import ChannelBook
 from dealgraph.stream.channels import load_rules
 from dealgraph.stream.consent import ConsentPolicy
@@ -39,7 +45,7 @@ from dealgraph.stream.shard import Rules
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.suggestions import load_suggestions
 from dealgraph.stream.signals.threshold_file import ThresholdFile, read_thresholds
-from dealgraph.stream.signals.thresholds import Team, load_thresholds
+from dealgraph.stream.signals.thresholds import Team, Thresholds, load_thresholds
 from dealgraph.stream.sqlite_log import SqliteLog
 from dealgraph.stream.tagging.learnt_tagger import LearntTagger, shipped_models
 from dealgraph.stream.tagging.lexicon import load_lexicon, shipped_lexicons
@@ -119,8 +125,12 @@ class Embedded:
 
         flow, log, graph = settings.dataflow, self.log, self.graph
         stated = stated_thresholds(settings)
-        found = self.detectors = detectors(load_thresholds(stated.thresholds, _teams(settings)))
-        rules = Rules(found, suggestion, _hint_policy(settings))
+        thresholds = load_thresholds(stated.thresholds, _teams(settings))
+        learning = settings.signals.learning
+        known = all_baselines(self.log) if learning else ()
+        self.baselines = BaselineBook(thresholds, stated.thresholds, known)
+        found = self.detectors = detectors(thresholds)
+        rules = Rules(self.baselines.in_force_at, suggestion, _hint_policy(settings))
         note_rules(self.log, found, _change(settings, stated, clock()))
 
         def parts(told: RecordSink, meter: Meter) -> Parts:
@@ -131,7 +141,15 @@ class Embedded:
             return Parts(admission, self.tagger, rules, graph, writer, meter, **shape)
 
         self.runner = Runner(
-            log, parts(self.told, meter), batch=flow.batch, clock=clock, on_death=self._committed
+            log,
+            parts(self.told, meter),
+            batch=flow.batch,
+            clock=clock,
+            # A graph made anew takes the baselines that are in the log, and adds none.
+            learner=self._learner(settings, thresholds, clock, meter)
+            if learning and self._graph_file == _GRAPH
+            else None,
+            on_death=self._committed,
         )
         self.erasing = Erasing(
             self.gate,
@@ -160,6 +178,20 @@ class Embedded:
         """Stop the dataflow and release the data directory."""
         self.runner.stop()
         self._resources.close()
+
+    def _learner(
+        self, settings: Settings, thresholds: Thresholds, clock: Clock, meter: Meter
+    ) -> Learner:
+        """Return what learns baselines; it draws them towards the shipped values."""
+        shipped = load_thresholds()
+        priors = {one.section: shipped.sections[one.section] for one in LESSONS}
+        values = {
+            one.section: {n: v for n, v in priors[one.section].items() if n in one.names}
+            for one in LESSONS
+        }
+        limits = replace(shipped_limits(), step_days=settings.signals.learning_days)
+        towards = laid_over(thresholds, values)
+        return Learner(self.graph, self.log, self.baselines, towards, limits, clock, meter)
 
     def _committed(self, written: Written = NOTHING_WRITTEN) -> None:
         for listener in self._listeners:

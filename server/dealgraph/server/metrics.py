@@ -96,6 +96,12 @@ class Metrics:
         self._retractions = self._counter(
             "dealgraph_signal_retractions_total", "Signals that late data took back", "kind"
         )
+        self._learnt = self._counter(
+            "dealgraph_baseline_deals_total", "Deals from which baselines were learnt"
+        )
+        self._baselines = self._gauge(
+            "dealgraph_baseline_version", "Version of the baselines learnt last"
+        )
         self._state_keys = self._gauge(
             "dealgraph_state_keys", "Keys that an operator holds in memory", "operator"
         )
@@ -171,6 +177,11 @@ class Metrics:
     def alerted(self, seconds: float) -> None:
         """Note the time from acknowledgement of an interaction to the alert it caused."""
         self._to_alert.observe(seconds)
+
+    def learnt(self, version: int, deals: int) -> None:
+        """Note that a version of the baselines was learnt."""
+        self._baselines.set(version)
+        self._learnt.inc(deals)
 
     def state_keys(self, operator: str, count: int) -> None:
         """Note how many keys an operator holds in memory."""

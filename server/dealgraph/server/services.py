@@ -125,7 +125,7 @@ class Services:
         self._signals = SignalService(
             tenant,
             self.signal_hub,
-            SignalBook(embedded.graph, embedded.detectors, expected),
+            SignalBook(embedded.graph, embedded.baselines.detectors_at, expected),
             timelines.snapshot,
             self._readers,
             tokens,

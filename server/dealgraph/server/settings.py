@@ -110,9 +110,15 @@ class HintSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignalSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of decision signals: a file from `dealgraph signals calibrate`, "" for the shipped ones."""
+    """Thresholds of decision signals: a file from `dealgraph signals calibrate`, "" for the shipped ones.
+
+    `learning` lets baselines of segments and stages be learnt from the stream, a step per `learning_days` of
+    event time. What the file states wins over what is learnt.
+    """
 
     thresholds: str = ""
+    learning: bool = True
+    learning_days: Positive = 7
 
 
 class DataflowSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """What the graph says of decision signals: lists, the ground of one, its statistic over time, numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -55,16 +55,20 @@ class Stats(Struct, frozen=True):
 
 
 class SignalBook:
-    """Reads signals from a graph. `detectors` are those in force, `expected` what is known of them."""
+    """Reads signals from a graph.
+
+    `detectors_at` returns those in force for a deal that began at an event time, `expected` is what is known
+    of them.
+    """
 
     def __init__(
         self,
         graph: GraphStore,
-        detectors: Sequence[Detector[Any]],
+        detectors_at: Callable[[int], Sequence[Detector[Any]]],
         expected: Sequence[Expectation],
     ) -> None:
         self._graph = graph
-        self._rules = {detector.rule: detector for detector in detectors}
+        self._detectors_at = detectors_at
         self._expected = {(one.rule, one.kind, one.form, one.level): one for one in expected}
 
     def page(
@@ -106,9 +110,6 @@ class SignalBook:
 
     def points(self, signal: DecisionSignal, as_of: int = NOW) -> list[Point]:
         """Return the statistic of a signal over time; none when its rule is no longer in force."""
-        detector = self._rules.get(signal.rule)
-        if detector is None:
-            return []
         if signal.opportunity:
             ref = NodeRef(NodeKind.OPPORTUNITY, signal.opportunity)
         else:
@@ -118,6 +119,11 @@ class SignalBook:
             for action in whole_timeline(self._graph, ref, as_of)
             if action.stands and action.opportunity == signal.opportunity
         ]
+        began = actions[0].at if actions else 0
+        in_force = {one.rule: one for one in self._detectors_at(began)}
+        detector = in_force.get(signal.rule)
+        if detector is None:
+            return []
         actors = {action.actor for action in actions if action.actor is not None}
         people = self._graph.same_as(actors, as_of)
         aliases = {ref.id: first.id for ref, first in people.items() if ref != first}

@@ -42,6 +42,7 @@ def signal_message(signal: DecisionSignal) -> signal_pb2.DecisionSignal:
         session_id=signal.session,
         explanation=signal.explanation,
         suggestion=signal.suggestion,
+        baselines_version=signal.baselines,
     )
 
 

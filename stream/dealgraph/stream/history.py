@@ -1,6 +1,6 @@
 """The place of an opportunity in a shard: its state, and all that graph and log on its way say of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from dealgraph.graph.model import EdgeKind, NodeKind, NodeRef
@@ -8,9 +8,9 @@ from dealgraph.graph.queries import whole_timeline
 from dealgraph.graph.store import EdgeQuery, GraphStore
 from dealgraph.stream.in_flight import InFlight
 from dealgraph.stream.observation import observed_of
-from dealgraph.stream.opportunity import OpportunityState
+from dealgraph.stream.opportunity import FIRST, OpportunityState
 from dealgraph.stream.signals.detector import Observed
-from dealgraph.stream.told import Bound, Name, Told, told_by
+from dealgraph.stream.told import InForceAt, Name, Told, told_by
 
 _OWN_WEIGHT: Final = 32
 """What a state costs beside the actions it holds, in actions."""
@@ -27,15 +27,14 @@ class Slot:
         self,
         key: str,
         graph: GraphStore,
-        detectors: Sequence[Bound],
+        in_force_at: InForceAt,
         aliases: Mapping[str, str],
     ) -> None:
         by_opportunity = key.startswith("o:")
         kind = NodeKind.OPPORTUNITY if by_opportunity else NodeKind.SESSION
         self._ref = NodeRef(kind, key[2:])
         self._graph = graph
-        self._detectors = detectors
-        self._rules = {bound.rule: bound for bound in detectors}
+        self._in_force_at = in_force_at
         self._aliases = aliases
         self.state: OpportunityState | None = None
         self.in_flight = InFlight()
@@ -46,7 +45,7 @@ class Slot:
 
     def open(self) -> OpportunityState:
         """Make the state, before any of its actions."""
-        self.state = OpportunityState(self._detectors, self._aliases, self)
+        self.state = OpportunityState(self._in_force_at, self._aliases, self)
         return self.state
 
     def opened(self) -> OpportunityState:
@@ -88,7 +87,9 @@ class Slot:
 
     def told(self) -> dict[Name, Told]:
         """Return what was told of all episodes."""
-        return self.in_flight.told(told_by(self._rules, self._graph.signals(self._ref)))
+        # Which rules look at sessions is the same whatever is usual.
+        rules = {bound.rule: bound for bound in self._in_force_at(FIRST[0]).bounds}
+        return self.in_flight.told(told_by(rules, self._graph.signals(self._ref)))
 
     def _customer(self) -> str:
         query = EdgeQuery(edge_kinds=frozenset({EdgeKind.HAS_OPPORTUNITY}))

@@ -18,7 +18,8 @@ class Topic(StrEnum):
     Signals are their versions, also those that people are not told of. The options are what dead letters
     were read with, kept to read them again. Erasures are requests to erase what is known of a person;
     `remade` lies with the graph and names those that it was made after.
-    Rules are the thresholds of detectors, since when which were in force.
+    Rules are the thresholds of detectors, since when which were in force. Baselines are what was learnt to be
+    usual, and for which deals it holds.
     """
 
     INTERACTIONS = "interactions"
@@ -35,6 +36,7 @@ class Topic(StrEnum):
     ERASURES = "erasures"
     REMADE = "remade"
     RULES = "rules"
+    BASELINES = "baselines"
 
 
 class Record(Struct, frozen=True, gc=False):

@@ -1,7 +1,7 @@
 """The source of the dataflow: reads the event log from a position on, as long as it is told to."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from dealgraph.stream import codec
+from dealgraph.stream.baselines.learner import Learner
 from dealgraph.stream.event_time import watermark
 from dealgraph.stream.interaction import Rejected
 from dealgraph.stream.log import EventLog, Record, Topic
@@ -24,8 +25,9 @@ class LogTail(StatefulSourcePartition[Batch, None]):
     """Reads topic `interactions` after `position`, `batch` records at a time.
 
     `sequence` is the number of the first record read: numbers go on over several runs of one process, and
-    `written` tells up to which number all is written. `reached` is the watermark at `position`. It ends when
-    `stop` is set, and, unless `follow`, when it has reached the end that the log had when it began.
+    `written` tells up to which number all is written. `reached` is the watermark at `position`. Where
+    `learner` is to take a step, it waits until all is written. It ends when `stop` is set, and, unless
+    `follow`, when it has reached the end that the log had when it began.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class LogTail(StatefulSourcePartition[Batch, None]):
         written: Callable[[], int],
         clock: Callable[[], int],
         meter: Meter,
+        learner: Learner | None = None,
     ) -> None:
         self._log = log
         self._position = position
@@ -52,6 +55,7 @@ class LogTail(StatefulSourcePartition[Batch, None]):
         self._written = written
         self._clock = clock
         self._meter = meter
+        self._learner = learner
 
     def next_batch(self) -> Iterable[Batch]:
         """Return the next records, decoded, as one item; none while others are on their way, or none come."""
@@ -59,22 +63,31 @@ class LogTail(StatefulSourcePartition[Batch, None]):
             raise StopIteration
         if self._written() < self._sequence - 1:
             return []
+        if self._learner is not None:
+            self._learner.learn(self._position, self._reached)
         if self._until is None:
             self._log.wait(Topic.INTERACTIONS, self._position, _WAIT_SECONDS)
         started = perf_counter()
         records = self._log.read(Topic.INTERACTIONS, self._position, self._batch)
         if not records:
             return []
-        self._position = records[-1].offset
+        received = self._decoded(records)
+        self._meter.stage("parse", perf_counter() - started)
+        self._measure(records[len(received) - 1], received)
+        return [received]
+
+    def _decoded(self, records: Sequence[Record]) -> list[Received | Passed]:
+        """Decode records up to the end, or up to one after which baselines are to be learnt."""
         received = []
         for sequence, record in enumerate(records, self._sequence):
             item = decode(record, sequence, self._reached)
             self._reached = item.place.reached
             received.append(item)
-        self._sequence += len(records)
-        self._meter.stage("parse", perf_counter() - started)
-        self._measure(records[-1], received)
-        return [received]
+            if self._learner is not None and self._learner.is_due(self._reached):
+                break
+        self._position = records[len(received) - 1].offset
+        self._sequence += len(received)
+        return received
 
     def next_awake(self) -> datetime | None:
         """Say that this is to be called again at once.

@@ -25,7 +25,10 @@ class Meter(Protocol):
         ...
 
     def stage(self, stage: str, seconds: float) -> None:
-        """Note how long a batch spent in a stage: parse, admit, tag, signal or graph."""
+        """Note how long a batch, or a step of learning, spent in a stage.
+
+        Stages are parse, admit, tag, signal, graph and learn.
+        """
         ...
 
     def signalled(self, kind: SignalKind, state: SignalState) -> None:
@@ -34,6 +37,10 @@ class Meter(Protocol):
 
     def alerted(self, seconds: float) -> None:
         """Note the time from acknowledgement of an interaction to the alert it caused."""
+        ...
+
+    def learnt(self, version: int, deals: int) -> None:
+        """Note that a version of the baselines was learnt, from so many deals more."""
         ...
 
     def state_keys(self, operator: str, count: int) -> None:
@@ -66,4 +73,7 @@ class SilentMeter:
         """Do nothing."""
 
     def state_keys(self, operator: str, count: int) -> None:
+        """Do nothing."""
+
+    def learnt(self, version: int, deals: int) -> None:
         """Do nothing."""

@@ -6,12 +6,15 @@ actions, and what came after it is replayed; what changed by that is revised or 
 later still, a recall or a merge makes the detectors start anew from all actions, as the graph holds them.
 So a state is small whatever the length of a deal, and can be dropped at any time.
 
+What is usual is learnt from the stream (`baselines/`). A deal is judged all its life by what was known when
+it began, at the event time of its first action; when an earlier one comes late, it is judged anew.
+
 Detectors of a session start anew after `_SESSION_GAP_MS` without an action in it: a chat room that lives for
 months is many talks. Their episodes go on counting.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -20,7 +23,7 @@ from dealgraph.graph.model import ActionKind, Stage
 from dealgraph.stream.at_work import NO_EPISODES, AtWork, Found, Numbers, Saved
 from dealgraph.stream.observation import placed
 from dealgraph.stream.signals.detector import NEVER, Episode, Observed
-from dealgraph.stream.told import Bound, Change, Name, Told, differences, news
+from dealgraph.stream.told import Change, InForce, InForceAt, Name, Told, differences, news
 
 _Key = tuple[int, str]
 
@@ -67,11 +70,10 @@ class OpportunityState:
     """
 
     def __init__(
-        self, detectors: Sequence[Bound], aliases: Mapping[str, str], history: History
+        self, in_force_at: InForceAt, aliases: Mapping[str, str], history: History
     ) -> None:
-        self._of_deal = tuple(bound for bound in detectors if not bound.by_session)
-        self._of_talk = tuple(bound for bound in detectors if bound.by_session)
-        self._rules = {bound.rule: bound for bound in detectors}
+        self._in_force_at = in_force_at
+        self._judge_by(in_force_at(FIRST[0]))
         self._aliases = aliases
         self._history = history
         self._collected: dict[Name, Told] | None = None
@@ -88,6 +90,13 @@ class OpportunityState:
         self.newest = FIRST
         self.due = NEVER
         self._return_to(_START, [])
+
+    def _judge_by(self, in_force: InForce) -> None:
+        bounds = in_force.bounds
+        self._of_deal = tuple(bound for bound in bounds if not bound.by_session)
+        self._of_talk = tuple(bound for bound in bounds if bound.by_session)
+        self._rules = {bound.rule: bound for bound in bounds}
+        self.baselines = in_force.baselines
 
     def __len__(self) -> int:
         return len(self._tail)
@@ -154,6 +163,8 @@ class OpportunityState:
 
     def _go_on(self, action: Observed) -> list[Change]:
         """Take the next action in order."""
+        if self.newest == FIRST:
+            self._begin(action.at)
         changes = self.wake(action.at) if self.due <= action.at else []
         staged = action.kind is ActionKind.STAGE_CHANGE
         self.stage = action.stage if staged else self.stage
@@ -173,6 +184,13 @@ class OpportunityState:
         if self._since_kept >= _EVERY:
             self._keep()
         return changes
+
+    def _begin(self, at: int) -> None:
+        """Take the detectors as they judge a deal that begins now."""
+        in_force = self._in_force_at(at)
+        if in_force.baselines != self.baselines:
+            self._judge_by(in_force)
+            self._whole = AtWork(self._of_deal)
 
     def _talk(self, session: str, at: int) -> AtWork:
         """Return the detectors of a session, set to work anew after a long pause."""

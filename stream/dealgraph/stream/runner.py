@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bytewax.testing import run_main
 
+from dealgraph.stream.baselines.learner import Learner
 from dealgraph.stream.dataflow import Parts, build
 from dealgraph.stream.log import EventLog, Topic
 from dealgraph.stream.log_source import LogSource, LogTail
@@ -20,8 +21,9 @@ class RunStoppedError(Exception):
 class Runner:
     """One dataflow over one log, made of `parts`.
 
-    `start` runs it in a thread of its own, `run_to_end` in the caller's. A dataflow that dies leaves its
-    reason in `error` and calls `on_death`.
+    `start` runs it in a thread of its own, `run_to_end` in the caller's. `learner` learns baselines on the
+    way, but not while a graph is made anew. A dataflow that dies leaves its reason in `error` and calls
+    `on_death`.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class Runner:
         *,
         batch: int,
         clock: Callable[[], int],
+        learner: Learner | None = None,
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
         self.parts = parts
         self._batch = batch
         self._clock = clock
+        self._learner = learner
         self._on_death = on_death
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -49,7 +53,7 @@ class Runner:
 
     def run_to_end(self) -> None:
         """Run the dataflow until it has written all that the log holds now."""
-        self._run(self.parts, follow=False)
+        self._run(self.parts, self._learner, follow=False)
 
     def pause(self) -> bool:
         """Let the dataflow stand still; return whether it followed the log until now."""
@@ -65,7 +69,7 @@ class Runner:
         Raises RunStoppedError when it was stopped before.
         """
         end = self._log.end(Topic.INTERACTIONS)
-        self._run(parts, follow=False)
+        self._run(parts, None, follow=False)
         if parts.writer.position() < end:
             raise RunStoppedError("The dataflow was stopped before it had read all of the log.")
 
@@ -92,13 +96,13 @@ class Runner:
 
     def _follow(self) -> None:
         try:
-            self._run(self.parts, follow=True)
+            self._run(self.parts, self._learner, follow=True)
         except BaseException as error:
             # The thread has no caller; whoever owns the runner learns of it here.
             self.error = error
             self._on_death()
 
-    def _run(self, parts: Parts, *, follow: bool) -> None:
+    def _run(self, parts: Parts, learner: Learner | None, *, follow: bool) -> None:
         tail = LogTail(
             self._log,
             parts.writer.position(),
@@ -110,5 +114,6 @@ class Runner:
             written=parts.writer.committed,
             clock=self._clock,
             meter=parts.meter,
+            learner=learner,
         )
         run_main(build(LogSource(tail), parts), epoch_interval=_EPOCH)

@@ -14,7 +14,7 @@ from dealgraph.graph.model import ActionKind, SignalKind
 from dealgraph.stream.opportunity import OpportunityState
 from dealgraph.stream.signals.detector import Detector, Episode, Observed, Scope
 from dealgraph.stream.signals.gauge import Gauge, Gauged
-from dealgraph.stream.told import Change, Name, Told, bind
+from dealgraph.stream.told import Change, InForce, Name, Told, bind
 
 
 class Point(Struct, frozen=True):
@@ -44,7 +44,8 @@ def series(
     `OpportunityState` takes them. `session` is that of a signal of a session; time goes on to `until`.
     """
     watched = _Watched(detector, what[1])
-    state = OpportunityState(bind([watched]), aliases, _Nothing())
+    in_force = InForce(bind([watched]))
+    state = OpportunityState(lambda at: in_force, aliases, _Nothing())
     changes: list[Change] = []
     for action in actions:
         if _belongs(action, session, detector.scope):

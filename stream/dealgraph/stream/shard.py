@@ -7,7 +7,7 @@ committed, and made again from their actions when the next one comes or a timer 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -28,7 +28,7 @@ from dealgraph.stream.history import Slot
 from dealgraph.stream.interaction import Reason, Rejected
 from dealgraph.stream.observation import action_of, observed_of
 from dealgraph.stream.opportunity import FIRST
-from dealgraph.stream.signals.detector import NEVER, Detector
+from dealgraph.stream.signals.detector import NEVER
 from dealgraph.stream.steps import (
     Merged,
     Outcome,
@@ -42,7 +42,7 @@ from dealgraph.stream.steps import (
     state_key,
 )
 from dealgraph.stream.timers import Timers
-from dealgraph.stream.told import Change, bind
+from dealgraph.stream.told import Change, InForceAt
 from dealgraph.stream.versions import Scope, signal_of
 
 _OWN_ACTIONS: Final = FIRST[0]
@@ -50,12 +50,12 @@ _OWN_ACTIONS: Final = FIRST[0]
 
 
 class Rules(Struct, frozen=True):
-    """What the keyed state applies: the detectors, suggestions and how hints are told.
+    """What the keyed state applies: the detectors in force, suggestions and how hints are told.
 
     A suggestion is asked for by kind, severity, state and form.
     """
 
-    detectors: Sequence[Detector[Any]]
+    in_force_at: InForceAt
     suggestion: Callable[[SignalKind, Severity, SignalState, str], str]
     hints: HintPolicy
 
@@ -85,7 +85,6 @@ class Shard:
     ) -> None:
         self._shards = shards
         self._rules = rules
-        self._detectors = bind(rules.detectors)
         self._graph = graph
         self._committed = committed
         self._hot_actions = hot_actions
@@ -249,7 +248,8 @@ class Shard:
             episode = change.episode
             form, severity = episode.form, episode.severity
             advice = self._rules.suggestion(episode.kind, severity, change.state, form)
-            scope = Scope(key, change.session, slot.customer, slot.recorded_at)
+            usual_by = slot.opened().baselines
+            scope = Scope(key, change.session, slot.customer, slot.recorded_at, usual_by)
             signal = signal_of(episode, change.state, change.detector, scope, change.rep, advice)
             news.signals += (signal,)
             alert = alert_for(signal, change.before, cause)
@@ -271,7 +271,7 @@ class Shard:
         """Return the slot of a key, with a state that is up to date."""
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = Slot(key, self._graph, self._detectors, self._aliases)
+            slot = self._slots[key] = Slot(key, self._graph, self._rules.in_force_at, self._aliases)
             self._drop_idle()
         else:
             self._slots.move_to_end(key)

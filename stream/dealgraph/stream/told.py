@@ -24,6 +24,17 @@ class Bound(Struct, frozen=True):
     decode: Callable[[bytes], State]
 
 
+class InForce(Struct, frozen=True):
+    """Detectors as they judge a deal; `baselines` is the version of what they take as usual, 0: shipped."""
+
+    bounds: tuple[Bound, ...]
+    baselines: int = 0
+
+
+InForceAt = Callable[[int], InForce]
+"""Returns what judges a deal (or a session without one) whose first action is at an event time."""
+
+
 class Told(Struct, frozen=True):
     """An episode that was told of, and the rep of the action that brought it."""
 

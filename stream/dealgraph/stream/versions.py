@@ -12,13 +12,15 @@ from dealgraph.stream.signals.detector import Detector, Episode
 class Scope(Struct, frozen=True):
     """Where an episode was found: the key of the state, and the session ("" for the whole of it).
 
-    `customer` is whom it concerns, `recorded_at` when all that it rests on was known.
+    `customer` is whom it concerns, `recorded_at` when all that it rests on was known, `baselines` the version
+    of the baselines by which it was found.
     """
 
     key: str
     session: str
     customer: str
     recorded_at: int
+    baselines: int = 0
 
 
 def signal_of(
@@ -62,6 +64,7 @@ def signal_of(
         raised_at=episode.raised_at,
         cleared_at=episode.cleared_at or OPEN,
         minimum_effect=episode.minimum_effect,
+        baselines=scope.baselines,
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from dealgraph.graph.model import ActionKind, Level, Role, Topic
+from dealgraph.stream.baselines.lessons import learn
+from dealgraph.stream.baselines.sums import shrunk
 from dealgraph.stream.evaluation.calibration import (
     Watched,
     alarms_of,
@@ -15,7 +17,6 @@ from dealgraph.stream.evaluation.calibration import (
     value_at,
     with_value,
 )
-from dealgraph.stream.evaluation.learning import learn, shrunk
 from dealgraph.stream.evaluation.plants import RAISES
 from dealgraph.stream.log import EventLog
 from dealgraph.stream.rule_audit import RuleChange, note_rules, rule_changes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from dealgraph.graph.model import Polarity, Severity, Side, Stage, Topic
-from dealgraph.stream.evaluation.learning import learn
+from dealgraph.stream.baselines.lessons import learn
 from dealgraph.stream.signals import competitor_rate
 from dealgraph.stream.signals.competitor_rate import (
     CompetitorRate,

@@ -27,10 +27,9 @@ from dealgraph.stream.signals.legal_reference import (
     Delays,
     LegalWindowThresholds,
     Reference,
-    learnt,
     reference_of,
 )
-from dealgraph.stream.signals.legal_window_shift import LegalWindowShift, delays, detectors
+from dealgraph.stream.signals.legal_window_shift import delays, detectors
 from dealgraph.stream.signals.replay import replay
 from dealgraph.stream.signals.thresholds import load_thresholds
 from dealgraph.stream.signals.working_time import working_times
@@ -322,19 +321,12 @@ def test_a_segment_has_its_own_reference() -> None:
 def test_references_are_learnt_from_won_deals_and_drawn_towards_the_prior() -> None:
     prior = LIMITS.usual.proposal
     days = [float(day) for day in range(2, 42)]
-    found = reference_of(days, prior, 20)
+    seen = [(asinh(day), 1.0) for day in days]
+    found = reference_of(seen, prior, 20)
     exact = float(np.median(np.arcsinh(days)))
     assert found.median == pytest.approx(prior.median + (exact - prior.median) * 40 / 60)
     assert found.deals == 40
-    assert reference_of(days[:19], prior, 20) == prior
-
-
-def test_what_was_learnt_is_a_section_of_thresholds() -> None:
-    won = {"small": [Delays(3.0, 30.0)] * 30, "large": [Delays(20.0, None)] * 5}
-    section = learnt(won, LIMITS)
-    assert set(section.segments) == {"small"}
-    assert section.segments["small"].proposal.median < section.usual.proposal.median
-    LegalWindowShift(section, TIMES)
+    assert reference_of(seen[:19], prior, 20) == prior
 
 
 def test_the_delays_of_a_deal_are_those_the_detector_measures() -> None:

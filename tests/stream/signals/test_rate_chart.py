@@ -43,7 +43,8 @@ def sittings_to_alarm(usual: float, level: float, ratio: float, runs: int = 1500
 
 
 def sitting(number: int, count: int, minutes: float) -> Sitting:
-    return Sitting(number * DAY, 0, count, round(minutes * MINUTE))
+    talk_ms = round(minutes * MINUTE)
+    return Sitting(number * DAY, 0, count, talk_ms, talk_ms)
 
 
 @pytest.mark.parametrize(("usual", "level", "ratio", "asked"), ROWS)

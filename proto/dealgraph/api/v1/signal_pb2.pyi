@@ -53,6 +53,7 @@ class DecisionSignal(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
     SUGGESTION_FIELD_NUMBER: _builtins.int
+    BASELINES_VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the episode; all versions of it have this id."""
     kind: _alert_pb2.SignalKind.ValueType
@@ -107,6 +108,8 @@ class DecisionSignal(_message.Message):
     """One sentence that says why."""
     suggestion: _builtins.str
     """What to do now."""
+    baselines_version: _builtins.int
+    """Version of the learnt baselines that it was judged with; 0 for the shipped ones."""
     @_builtins.property
     def evidence_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the actions it rests on, at most ten, in order of time."""
@@ -142,10 +145,11 @@ class DecisionSignal(_message.Message):
         session_id: _builtins.str = ...,
         explanation: _builtins.str = ...,
         suggestion: _builtins.str = ...,
+        baselines_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "changed_at_ms", b"changed_at_ms", "cleared_at_ms", b"cleared_at_ms", "customer_id", b"customer_id", "episode", b"episode", "evidence_ids", b"evidence_ids", "explanation", b"explanation", "exposure_minutes", b"exposure_minutes", "form", b"form", "id", b"id", "kind", b"kind", "level", b"level", "minimum_effect", b"minimum_effect", "opportunity_id", b"opportunity_id", "polarity", b"polarity", "raised_at_ms", b"raised_at_ms", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "rule", b"rule", "rule_version", b"rule_version", "session_id", b"session_id", "severity", b"severity", "state", b"state", "statistic", b"statistic", "strength", b"strength", "suggestion", b"suggestion", "threshold", b"threshold", "window_ms", b"window_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "baselines_version", b"baselines_version", "changed_at_ms", b"changed_at_ms", "cleared_at_ms", b"cleared_at_ms", "customer_id", b"customer_id", "episode", b"episode", "evidence_ids", b"evidence_ids", "explanation", b"explanation", "exposure_minutes", b"exposure_minutes", "form", b"form", "id", b"id", "kind", b"kind", "level", b"level", "minimum_effect", b"minimum_effect", "opportunity_id", b"opportunity_id", "polarity", b"polarity", "raised_at_ms", b"raised_at_ms", "recorded_at_ms", b"recorded_at_ms", "rep_id", b"rep_id", "rule", b"rule", "rule_version", b"rule_version", "session_id", b"session_id", "severity", b"severity", "state", b"state", "statistic", b"statistic", "strength", b"strength", "suggestion", b"suggestion", "threshold", b"threshold", "window_ms", b"window_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

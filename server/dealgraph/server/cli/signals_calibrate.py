@@ -18,8 +18,8 @@ from dealgraph.server.compose import (
     stated_thresholds,
 )
 from dealgraph.server.settings import Settings, load
+from dealgraph.stream.baselines.lessons import learn
 from dealgraph.stream.evaluation.calibration import Watched, alarms_of, calibrate, compare
-from dealgraph.stream.evaluation.learning import learn
 from dealgraph.stream.evaluation.plants import RAISES
 from dealgraph.stream.evaluation.watching import clean_deals, own_deals
 from dealgraph.stream.meter import SilentMeter

@@ -77,7 +77,7 @@ def _ask(signal_id: str, data: Path | None, target: str | None, settings: Path |
         raise click.UsageError("Say of what: --data DIR or --target HOST:PORT.")
     embedded = open_embedded(data, load(settings), now_ms, SilentMeter())
     try:
-        book = SignalBook(embedded.graph, embedded.detectors, [])
+        book = SignalBook(embedded.graph, embedded.baselines.detectors_at, [])
         ground = book.ground(signal_id)
         if ground is None:
             raise CommandError("There is no such signal. Take the id from an alert or ListSignals.")
@@ -142,8 +142,14 @@ def _facts(signal: signal_pb2.DecisionSignal) -> list[tuple[str, str]]:
         ("do", signal.suggestion),
         ("measured", measured),
         ("rule", f"{signal.rule}, version {signal.rule_version}"),
+        ("usual by", _baselines(signal.baselines_version)),
         ("id", signal.id),
     ]
+
+
+def _baselines(version: int) -> str:
+    """Return from where the rule knew what is usual when the deal began."""
+    return f"learnt baselines, version {version}" if version else "shipped baselines"
 
 
 def _step(version: signal_pb2.DecisionSignal) -> str:

@@ -5,10 +5,10 @@ from typing import Final
 
 from dealgraph.graph.model import ActionKind
 from dealgraph.graph.store import GraphStore
+from dealgraph.stream.baselines.tenant import tenant_histories
 from dealgraph.stream.calendar import DAY_MS, WEEK_MS
 from dealgraph.stream.evaluation.calibration import Watched
 from dealgraph.stream.evaluation.histories import Histories
-from dealgraph.stream.evaluation.tenant import tenant_histories
 from dealgraph.stream.stages import CLOSED
 
 _AFTER_MS: Final = 14 * DAY_MS

@@ -7,13 +7,11 @@ A segment with fewer than `least_deals` won deals keeps the prior. The prior's s
 tenant (0.28) and of what differs between tenants (0.15).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import asinh, erfc, sqrt
-from statistics import median
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
 
 from dealgraph.stream.signals.thresholds import Count, Positive, Share
 
@@ -91,42 +89,34 @@ def normal_below(z: float) -> float:
     return 0.5 * erfc(-z / sqrt(2.0))
 
 
-def reference_of(days: Sequence[float], prior: Reference, least_deals: int) -> Reference:
-    """Return the reference of won deals, shrunk towards the prior; the prior when they are too few."""
-    count = len(days)
+def reference_of(
+    values: Sequence[tuple[float, float]], prior: Reference, least_deals: int
+) -> Reference:
+    """Return the reference of won deals, shrunk towards the prior; the prior when they are too few.
+
+    `values` are x and how much each weighs, in deals.
+    """
+    count = sum(weight for _, weight in values)
     if count < least_deals:
         return prior
-    values = [asinh(one) for one in days]
-    middle = median(values)
-    spread = _MAD_TO_SPREAD * median(abs(value - middle) for value in values)
+    middle = weighted_median(values)
+    spread = _MAD_TO_SPREAD * weighted_median([(abs(x - middle), w) for x, w in values])
     weight = count / (count + _SHRINKAGE)
     return Reference(
         median=prior.median + weight * (middle - prior.median),
         spread=max(_LEAST_SPREAD, prior.spread + weight * (spread - prior.spread)),
-        deals=count,
+        deals=round(count),
     )
 
 
-def window_of(delays: Sequence[Delays], prior: Window, least_deals: int) -> Window:
-    """Return the references of a segment, from the delays of its won deals."""
-    proposal = [one.proposal for one in delays if one.proposal is not None]
-    qualification = [one.qualification for one in delays if one.qualification is not None]
-    return Window(
-        reference_of(proposal, prior.proposal, least_deals),
-        reference_of(qualification, prior.qualification, least_deals),
-    )
-
-
-def learnt(
-    won: Mapping[str, Sequence[Delays]], thresholds: LegalWindowThresholds
-) -> LegalWindowThresholds:
-    """Return the thresholds with references learnt from won deals by segment; "" is all of them."""
-    least = thresholds.least_deals
-    every = [one for delays in won.values() for one in delays]
-    usual = window_of(every, thresholds.usual, least)
-    segments = {
-        name: window_of(delays, usual, least)
-        for name, delays in won.items()
-        if name and len(delays) >= least
-    }
-    return replace(thresholds, usual=usual, segments={**thresholds.segments, **segments})
+def weighted_median(values: Sequence[tuple[float, float]]) -> float:
+    """Return the value with half of the weight on either side, the mean of two where both have that."""
+    half, below = sum(weight for _, weight in values) / 2.0, 0.0
+    ordered = sorted(values)
+    for place, (value, weight) in enumerate(ordered):
+        below += weight
+        if below > half:
+            return value
+        if below == half and place + 1 < len(ordered):
+            return (value + ordered[place + 1][0]) / 2.0
+    return ordered[-1][0]

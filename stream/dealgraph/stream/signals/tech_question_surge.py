@@ -14,8 +14,8 @@ Source: signals.md S1 and B4. Silence costs nothing and proves nothing: C moves 
 What is found is told when the sitting is over, for within it C goes up and down with every question.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta, Struct, field
 
@@ -47,11 +47,19 @@ from dealgraph.stream.signals.talk import is_customer_talk
 from dealgraph.stream.signals.thresholds import Count, Positive, Share, Thresholds, version_of
 from dealgraph.stream.stages import CLOSED
 
+_Value = TypeVar("_Value")
+
 _TECHNICAL: Final = frozenset({Role.TECH_LEAD, Role.ENGINEER})
 
 
-class TechQuestionSurgeThresholds(Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of S1. Levels are values of C; `prior_weight` is worth that many questions."""
+class TechQuestionSurgeThresholds(
+    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Thresholds of S1. Levels are values of C; `prior_weight` is worth that many questions.
+
+    `usual` holds, by segment and stage, the questions per minute where they differ from
+    `prior_rate_per_minute`; "" stands for all segments, and for all stages.
+    """
 
     ratio: Annotated[float, Meta(gt=1)]
     recorded_level: Positive
@@ -65,12 +73,25 @@ class TechQuestionSurgeThresholds(Struct, frozen=True, forbid_unknown_fields=Tru
     gap_hours: Positive
     prior_rate_per_minute: Positive
     prior_weight: Positive
+    usual: dict[str, dict[str, Positive]] = {}
 
-    def limits(self) -> RateLimits:
-        """Return the settings of the chart."""
+    def rate(self, segment: str, stage: str = "") -> float:
+        """Return the usual questions per minute of customer talk; `stage` by name, "" for all stages."""
+        of_all = self.usual.get("", {})
+        rates = self.usual.get(segment, of_all)
+        return rates.get(stage) or rates.get("") or self.prior_rate_per_minute
+
+    def weights(self, segment: str) -> dict[Stage, float]:
+        """Return how many times the usual questions of a segment are usual at a stage, where it differs."""
+        usual = self.rate(segment)
+        weights = {stage: self.rate(segment, stage.name) / usual for stage in Stage}
+        return {stage: weight for stage, weight in weights.items() if weight != 1.0}
+
+    def limits(self, segment: str = "") -> RateLimits:
+        """Return the settings of the chart for a segment."""
         return RateLimits(
             self.ratio,
-            self.prior_rate_per_minute,
+            self.rate(segment),
             self.prior_weight,
             self.memory_days,
             self.critical_level,
@@ -80,13 +101,14 @@ class TechQuestionSurgeThresholds(Struct, frozen=True, forbid_unknown_fields=Tru
 class SurgeState(State):
     """The chart, the sitting that goes on, and the newest questions since C left 0.
 
-    `calm` is whether C has been low in an open episode, `stage` that of the newest talk.
+    `calm` is whether C has been low in an open episode, `stage` and `segment` are those of the newest talk.
     """
 
     chart: RateChart = field(default_factory=RateChart)
     sitting: Sitting = field(default_factory=Sitting)
     asked: list[str] = field(default_factory=list)
     stage: Stage = Stage.UNKNOWN
+    segment: str = ""
     calm: Calm = field(default_factory=Calm)
     positive: bool = False
     course: Course = field(default_factory=Course)
@@ -102,7 +124,9 @@ class TechQuestionSurge:
     def __init__(self, thresholds: TechQuestionSurgeThresholds) -> None:
         self.thresholds = thresholds
         self.version = version_of(1, thresholds)
-        self.limits = thresholds.limits()
+        segments = {"", *thresholds.usual}
+        self._limits = {segment: thresholds.limits(segment) for segment in segments}
+        self._weights = {segment: thresholds.weights(segment) for segment in segments}
         self.break_ms = round(thresholds.break_minutes * MINUTE)
         self.memory_ms = thresholds.memory_days * DAY
         gap_ms = round(thresholds.gap_hours * HOUR)
@@ -121,8 +145,9 @@ class TechQuestionSurge:
         if not is_customer_talk(action) or action.stage in CLOSED:
             return NOTHING
         sitting = state.sitting
-        sitting.add(action.at, action.exposure_ms, self.break_ms)
-        state.stage = action.stage
+        weight = _of_segment(self._weights, action.segment).get(action.stage, 1.0)
+        sitting.add(action.at, action.exposure_ms, self.break_ms, weight)
+        state.stage, state.segment = action.stage, action.segment
         if _asks(action, self.thresholds.confidence):
             sitting.count += 1
             state.asked = [*state.asked[1 - MAX_EVIDENCE :], action.id]
@@ -146,7 +171,7 @@ class TechQuestionSurge:
     def _judge(self, state: SurgeState, at: int) -> Sequence[Episode]:
         """Move the chart on by the sitting that is over; say what that changes."""
         chart, course, limits = state.chart, state.course, self.thresholds
-        chart.move(state.sitting, self.limits)
+        chart.move(state.sitting, _of_segment(self._limits, state.segment))
         state.sitting.ends = NEVER
         if chart.level <= 0.0 and not course.open:
             state.asked = []
@@ -197,7 +222,7 @@ class TechQuestionSurge:
         chart = state.chart
         asked = count_of(chart.count, "question", "questions")
         talk = count_of(round(chart.minutes), "minute", "minutes")
-        usual = chart.usual_rate * chart.minutes
+        charted = _of_segment(self._limits, state.segment)
         return Reading(
             statistic=chart.level,
             threshold=self._limit(level),
@@ -207,22 +232,28 @@ class TechQuestionSurge:
             evidence=tuple(state.asked),
             explanation=(
                 f"The customer's technical people asked {asked} in {talk} of customer talk since "
-                f"{day_of(chart.since)}; {usual:.1f} are usual in this deal."
+                f"{day_of(chart.since)}; {chart.expected:.1f} are usual in this deal."
             ),
-            minimum_effect=chart.least_ratio(self.thresholds.recorded_level, self.limits, at),
+            minimum_effect=chart.least_ratio(self.thresholds.recorded_level, charted, at),
         )
 
 
 def moments(
     actions: Iterable[Observed], thresholds: TechQuestionSurgeThresholds
-) -> tuple[int, float]:
-    """Return what a history adds to the prior rate: questions that count, minutes of customer talk."""
-    questions, talk_ms = 0, 0
+) -> dict[Stage, tuple[float, float]]:
+    """Return what a history shows by stage: questions that count, minutes of customer talk."""
+    found: dict[Stage, tuple[float, float]] = {}
     for action in actions:
         if is_customer_talk(action) and action.stage not in CLOSED:
-            talk_ms += action.exposure_ms
+            questions, minutes = found.get(action.stage, (0.0, 0.0))
             questions += _asks(action, thresholds.confidence)
-    return questions, talk_ms / MINUTE
+            found[action.stage] = (questions, minutes + action.exposure_ms / MINUTE)
+    return found
+
+
+def _of_segment(values: Mapping[str, _Value], segment: str) -> _Value:
+    """Return what holds for a segment: the value of all segments for one that has none of its own."""
+    return values[segment] if segment in values else values[""]
 
 
 def _asks(action: Observed, confidence: float) -> bool:

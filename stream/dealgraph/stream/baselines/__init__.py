@@ -1,0 +1,1 @@
+"""What is usual in segments and stages, learnt from the stream."""
