@@ -7,9 +7,11 @@ from PIL import Image
 
 from dealgraph.api.v1 import alert_pb2
 from dealgraph.api.v1 import signal_service_pb2 as pb
+from dealgraph.stream.baselines.record import all_baselines
 from tests.support.command_line import dealgraph
+from tests.support.dealgraphs import opened, process
 from tests.support.server import serving
-from tests.support.stories import delivery_story
+from tests.support.stories import delivery_story, long_story
 
 TINY = """
 name: tiny
@@ -58,6 +60,21 @@ def test_thresholds_are_found_tried_put_in_force_and_audited(tmp_path: Path) -> 
     assert tried.returncode == 0 and "Raised in history of" in tried.stdout, tried.stderr
     audited = dealgraph("signals", "audit", "--data", data, "--settings", settings)
     assert "shipped values" in audited.stdout and str(found) in audited.stdout, audited.stderr
+
+
+def test_baselines_shows_what_was_learnt_from_how_many_deals(tmp_path: Path) -> None:
+    with opened(tmp_path) as embedded:
+        process(embedded, long_story(weeks=4, deals=3, seed=2))
+        newest = list(all_baselines(embedded.log))[-1]
+    shown = dealgraph("signals", "baselines", "--data", tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    rate = newest.values["tech_question_surge"]["prior_rate_per_minute"]
+    for words in ("tech_question_surge", "prior_rate_per_minute", "usual.large.all", f"{rate:g}"):
+        assert words in shown.stdout
+    off = tmp_path / "off.toml"
+    off.write_text("[signals]\nlearning = false\n", encoding="utf-8")
+    shown = dealgraph("signals", "baselines", "--data", tmp_path, "--settings", off)
+    assert "Learning is off" in shown.stdout
 
 
 def test_explain_says_why_and_draws_the_statistic_from_a_directory_and_from_a_server(

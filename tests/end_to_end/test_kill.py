@@ -7,18 +7,26 @@ from threading import Timer
 
 import grpc
 import pytest
+from msgspec.structs import replace
 
 from dealgraph.graph.hash import graph_hash
 from dealgraph.graph.model import NodeKind
 from dealgraph.server.client import Client
+from dealgraph.server.compose import Embedded
 from dealgraph.stream import codec
+from dealgraph.stream.baselines.record import Baselines, all_baselines
 from dealgraph.stream.interaction import Interaction, InteractionKind, action_id
 from dealgraph.stream.log import Topic
 from tests.support.dealgraphs import alerts_of, opened, process
 from tests.support.processes import ServerProcess
-from tests.support.stories import delivery_story
+from tests.support.stories import delivery_story, long_story
 
 BATCH = 10
+
+
+def learnt(dealgraph: Embedded) -> list[Baselines]:
+    """Return all baselines, whenever they were learnt."""
+    return [replace(one, learnt_at=0) for one in all_baselines(dealgraph.log)]
 
 
 def publish_until_killed(
@@ -40,10 +48,11 @@ def publish_until_killed(
     return acknowledged
 
 
-def check_kills(directory: Path, seed: int, kills: int) -> None:
+def check_kills(
+    directory: Path, interactions: Sequence[Interaction], seed: int, kills: int
+) -> None:
     """Kill a server `kills` times at random moments and compare what it holds with a clean one."""
     random = Random(seed)
-    interactions = delivery_story(deals=15 * kills, seed=seed)
     batches = [interactions[at : at + BATCH] for at in range(0, len(interactions), BATCH)]
     done = 0
     for _ in range(kills):
@@ -59,6 +68,7 @@ def check_kills(directory: Path, seed: int, kills: int) -> None:
         killed.runner.run_to_end()
         process(clean, interactions)
         assert graph_hash(killed.graph) == graph_hash(clean.graph)
+        assert learnt(killed) == learnt(clean)
         merges = sum(one.kind is InteractionKind.MERGE for one in interactions)
         assert killed.graph.counts().nodes[NodeKind.ACTION] == len(interactions) - merges
         told = [alert.id for alert in alerts_of(killed)]
@@ -69,9 +79,17 @@ def check_kills(directory: Path, seed: int, kills: int) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_ten_random_kills_leave_the_graph_of_a_clean_run(tmp_path: Path, seed: int) -> None:
-    check_kills(tmp_path, seed, kills=10)
+    check_kills(tmp_path, delivery_story(deals=150, seed=seed), seed, kills=10)
+
+
+@pytest.mark.timeout(300)
+def test_kills_leave_the_baselines_and_the_graph_of_a_clean_run(tmp_path: Path) -> None:
+    story = long_story(weeks=8, deals=5, seed=5)
+    check_kills(tmp_path, story, seed=5, kills=5)
+    with opened(tmp_path / "clean") as clean:
+        assert len(learnt(clean)) > 4
 
 
 @pytest.mark.long
 def test_two_hundred_random_kills_leave_the_graph_of_a_clean_run(tmp_path: Path) -> None:
-    check_kills(tmp_path, seed=4, kills=200)
+    check_kills(tmp_path, delivery_story(deals=3000, seed=4), seed=4, kills=200)

@@ -10,6 +10,7 @@ import msgspec
 from dealgraph.server.cli.command import Command
 from dealgraph.server.cli.hints_report import hint_lines, show_hints
 from dealgraph.server.cli.scenarios import chosen_scenario, seen_worlds
+from dealgraph.server.cli.signals_baselines import BASELINES
 from dealgraph.server.cli.signals_calibrate import AUDIT, CALIBRATE, TRY
 from dealgraph.server.cli.signals_explain import EXPLAIN
 from dealgraph.server.cli.signals_report import lines_of, show_lines
@@ -25,7 +26,8 @@ _HELP: Final = """
 Work with decision signals: how good they are, why one was raised, and where their thresholds stand.
 
 Thresholds are data: `calibrate` finds some for your own history, `try` shows what they would have done, the
-settings put them in force, and `audit` shows which were in force since when.
+settings put them in force, and `audit` shows which were in force since when. What is usual is learnt from the
+stream besides; `baselines` shows it.
 """
 
 
@@ -37,6 +39,7 @@ def COMMAND() -> None:  # noqa: N802
 COMMAND.add_command(CALIBRATE)
 COMMAND.add_command(TRY)
 COMMAND.add_command(AUDIT)
+COMMAND.add_command(BASELINES)
 COMMAND.add_command(EXPLAIN)
 
 

@@ -20,14 +20,14 @@ class BaselineBook:
     """All baselines of a tenant, and its detectors under each; safe to ask from any thread.
 
     `thresholds` are those of the tenant, `stated` the values in its own file: where it states one that
-    would be learnt, what was learnt of that section is not used.
+    would be learnt, what was learnt of that section is not used (`pinned`).
     """
 
     def __init__(
         self, thresholds: Thresholds, stated: Stated, known: Iterable[Baselines] = ()
     ) -> None:
         self._thresholds = thresholds
-        self._pinned = frozenset(
+        self.pinned = frozenset(
             lesson.section
             for lesson in LESSONS
             if lesson.names & set(stated.get(lesson.section, ()))
@@ -65,7 +65,7 @@ class BaselineBook:
         """Return the thresholds with what was learnt laid over them, except where the tenant states it."""
         if baselines is None:
             return self._thresholds
-        free = {s: values for s, values in baselines.values.items() if s not in self._pinned}
+        free = {s: values for s, values in baselines.values.items() if s not in self.pinned}
         return laid_over(self._thresholds, free)
 
     def _at(self, began: int) -> tuple[int, Baselines | None]:
