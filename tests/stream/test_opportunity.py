@@ -151,8 +151,9 @@ LEARNT_AT = (3 * 3_600_000, 12 * 3_600_000)
 
 
 def _by(version: int, detector: Detector[Any]) -> Detector[Any]:
-    known = isinstance(detector, EveryThird)
-    return replace(detector, baselines=version) if known else detector
+    if isinstance(detector, EveryThird):
+        return replace(detector, baselines=version)
+    return detector
 
 
 class Known:
