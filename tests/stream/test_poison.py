@@ -14,6 +14,7 @@ from dealgraph.stream.log import Topic
 from dealgraph.stream.runner import Runner
 from dealgraph.stream.signals.detector import NOTHING, Detector, Episode, Observed, Scope, State
 from dealgraph.stream.tagging.tags import Tagger, Tags, Utterance
+from dealgraph.stream.told import InForce, bind
 from tests.support.dealgraphs import NOW, opened
 from tests.support.interactions import message
 
@@ -60,7 +61,10 @@ def run(
 ) -> None:
     """Run the dataflow of a dealgraph with another tagger or detector."""
     parts = dealgraph.runner.parts
-    rules = replace(parts.rules, detectors=[detector]) if detector else parts.rules
+    rules = parts.rules
+    if detector is not None:
+        in_force = InForce(bind([detector]))
+        rules = replace(rules, in_force_at=lambda at: in_force)
     broken = replace(parts, tagger=tagger or parts.tagger, rules=rules)
     Runner(dealgraph.log, broken, batch=10, clock=lambda: NOW).run_to_end()
 
