@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dealgraph.stream.connectors.errors import SourceError
+from dealgraph.stream.interaction import FieldChange
 from dealgraph.stream.world.scenario import (
     Hint,
     Plant,
@@ -14,6 +16,7 @@ from dealgraph.stream.world.scenario import (
     shipped,
     shipped_scenario,
 )
+from dealgraph.stream.world.world import World
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -53,6 +56,7 @@ def test_diligent_reps_change_who_records_and_not_how_much() -> None:
         ("name: x\npaths: {P18: 0.1}\n", "no path 'P18'"),
         ("name: x\npaths: {P1: 0.6, P2: 0.6}\n", r"add up to 1.2; at most 1"),
         ("name: x\nreps: 0\n", "above 0"),
+        ("name: x\ncurious: {huge: 2.0}\n", "no segment 'huge'"),
         ("name: x\nrecording: {conversations: 0.2, diligent_reps: 0.5}\n", "alone record more"),
     ],
 )
@@ -61,3 +65,15 @@ def test_a_wrong_scenario_is_refused_with_its_reason(tmp_path: Path, text: str, 
     path.write_text(text)
     with pytest.raises(SourceError, match=words):
         load_scenario(path)
+
+
+def test_a_curious_segment_asks_more_and_the_crm_states_every_segment() -> None:
+    calm = replace(shipped_scenario("small"), days=40)
+    curious = replace(calm, curious={"large": 3.0})
+    assert curious.usual_in("large").tech_questions_per_minute == pytest.approx(
+        3.0 * calm.usual_in("large").tech_questions_per_minute
+    )
+    assert curious.usual_in("small") == calm.usual
+    details = [event.interaction.detail for event in World(curious, 1).events()]
+    stated = {d.value for d in details if isinstance(d, FieldChange) and d.field == "segment"}
+    assert stated <= {"small", "middle", "large"} and len(stated) > 1

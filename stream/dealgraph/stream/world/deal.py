@@ -98,7 +98,9 @@ class Deal(Struct, frozen=True):
 
     def rates(self, scenario: Scenario, at: int) -> Rates:
         """Return the rates at a moment."""
-        return rates_at(self.course, scenario.usual, self.wobble.states(at), at)
+        return rates_at(
+            self.course, scenario.usual_in(self.customer.segment), self.wobble.states(at), at
+        )
 
 
 def make_deal(
@@ -119,7 +121,7 @@ def make_deal(
     known = names(rep.language)
     rivals = draws.some(known.competitors, 2)
     wobble = Wobble(course, draws, scenario.usual.wobble)
-    note_baselines(course, scenario.usual, wobble)
+    note_baselines(course, scenario.usual_in(customer.segment), wobble)
     return Deal(
         key=key,
         rep=rep,

@@ -10,8 +10,10 @@ from importlib import resources
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dealgraph.stream.connectors.documents import parse_document, read_document
+from dealgraph.stream.world.people import SEGMENTS
 
 Range = tuple[float, float]
 """The lowest and the highest value; one between them is drawn evenly."""
@@ -147,7 +149,11 @@ class Disorder(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
-    """A world. `deals_per_rep` is how many deals a rep opens on average within `days`."""
+    """A world. `deals_per_rep` is how many deals a rep opens on average within `days`.
+
+    `curious` says by segment how many times the usual technical questions its customers ask; where it says
+    anything, the CRM states the segment of a deal.
+    """
 
     name: str
     about: str = ""
@@ -161,12 +167,20 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     lost_share: float = 0.3
     slip_share: float = 0.15
     usual: Usual = field(default_factory=Usual)
+    curious: dict[str, float] = {}
     pace: Pace = field(default_factory=Pace)
     signals: dict[Plant, Planting] = {}
     paths: dict[str, float] = {}
     hints: dict[Hint, float] = {}
     recording: Recording = field(default_factory=Recording)
     disorder: Disorder = field(default_factory=Disorder)
+
+    def usual_in(self, segment: str) -> Usual:
+        """Return what is usual in a segment."""
+        if segment not in self.curious:
+            return self.usual
+        asked = self.usual.tech_questions_per_minute * self.curious[segment]
+        return replace(self.usual, tech_questions_per_minute=asked)
 
     def __post_init__(self) -> None:
         shares = (
@@ -177,6 +191,10 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
         for name, total in shares:
             if total > 1.0 + 1e-9:
                 raise ValueError(f"the shares of `{name}` add up to {total:g}; at most 1")
+        strange = set(self.curious) - set(SEGMENTS)
+        if strange:
+            known = ", ".join(SEGMENTS)
+            raise ValueError(f"there is no segment {min(strange)!r}; segments are {known}")
         unknown = set(self.paths) - {f"P{number}" for number in range(1, 18)}
         if unknown:
             raise ValueError(f"there is no path {min(unknown)!r}; paths are P1 to P17")

@@ -33,6 +33,9 @@ def plan(deal: Deal, scenario: Scenario, seed: int, time: BusinessTime) -> list[
         *_spread(course, scenario.pace.mails_per_week, SlotKind.MAIL, draws, time),
         *_notes(deal, draws, time),
     ]
+    if scenario.curious:
+        segment = f"segment={deal.customer.segment}"
+        slots.append(Slot(course.opened, 0, SlotKind.FIELD, value=segment))
     slots.sort(key=lambda slot: slot.at)
     late = course.plant(Plant.DELIVERY_ANSWERED_LATE)
     if late is not None:
