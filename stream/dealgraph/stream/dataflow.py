@@ -23,6 +23,7 @@ from msgspec import Struct
 from dealgraph.graph.storage import StorageError
 from dealgraph.graph.store import GraphStore, Timer
 from dealgraph.stream.admission import Admission, Admitted
+from dealgraph.stream.failure import Failure
 from dealgraph.stream.meter import Meter
 from dealgraph.stream.observation import settle_kind
 from dealgraph.stream.shard import Rules, Shard
@@ -58,14 +59,17 @@ class Parts(Struct, frozen=True):
     hot_actions: int
 
 
-def build(source: Source[Batch], parts: Parts) -> Dataflow:
-    """Return the dataflow from `source` to the writer of `parts`."""
+def build(source: Source[Batch], parts: Parts, failure: Failure) -> Dataflow:
+    """Return the dataflow from `source` to the writer of `parts`.
+
+    What a step raises is noted in `failure`, and nothing is done after it: the source is to end then.
+    """
     names = [f"{number:03d}" for number in range(parts.shards)]
     aliases = parts.admission.aliases()
     flow = Dataflow("dealgraph")
     received = op.input("log", flow, source)
-    admitted = op.map("admit", received, lambda batch: _admit(parts, batch))
-    tagged = op.map("tag", admitted, lambda batch: _tag(parts, batch))
+    admitted = op.map("admit", received, failure.noting(lambda batch: _admit(parts, batch)))
+    tagged = op.map("tag", admitted, failure.noting(lambda batch: _tag(parts, batch)))
     keyed = op.flat_map("key", tagged, lambda batch: _key(names, batch))
 
     running: list[Shard] = []
@@ -83,10 +87,10 @@ def build(source: Source[Batch], parts: Parts) -> Dataflow:
         return shard
 
     def start(_resume: None) -> _ShardLogic:
-        return _ShardLogic(open_shard, running, parts)
+        return _ShardLogic(open_shard, running, parts, failure)
 
     outcomes = op.stateful_batch("signal", keyed, start)
-    op.output("write", outcomes, _WriterSink(parts.writer))
+    op.output("write", outcomes, _WriterSink(parts.writer, failure))
     return flow
 
 
@@ -188,8 +192,13 @@ class _ShardLogic(StatefulBatchLogic[list[_Keyed], list[Outcome], None]):
     """
 
     def __init__(
-        self, open_shard: Callable[[int], Shard], running: Sequence[Shard], parts: Parts
+        self,
+        open_shard: Callable[[int], Shard],
+        running: Sequence[Shard],
+        parts: Parts,
+        failure: Failure,
     ) -> None:
+        self._take = failure.noting(self._outcomes)
         self._open = open_shard
         self._shard: Shard | None = None
         self._running = running
@@ -197,6 +206,9 @@ class _ShardLogic(StatefulBatchLogic[list[_Keyed], list[Outcome], None]):
         self._meter = parts.meter
 
     def on_batch(self, values: list[list[_Keyed]]) -> tuple[Iterable[list[Outcome]], bool]:
+        return self._take(values), StatefulBatchLogic.RETAIN
+
+    def _outcomes(self, values: list[list[_Keyed]]) -> list[list[Outcome]]:
         started = perf_counter()
         if self._shard is None:
             self._shard = self._open(_shard_of(values[0][0], self._shards))
@@ -204,28 +216,34 @@ class _ShardLogic(StatefulBatchLogic[list[_Keyed], list[Outcome], None]):
         outcomes = [[take(part) for part in parts] for parts in values]
         self._meter.stage("signal", perf_counter() - started)
         self._meter.state_keys("signal", sum(len(shard) for shard in self._running))
-        return outcomes, StatefulBatchLogic.RETAIN
+        return outcomes
 
     def snapshot(self) -> None:
         return None
 
 
 class _WriterPartition(StatelessSinkPartition[tuple[str, list[Outcome]]]):
-    def __init__(self, writer: Writer, turn: Lock) -> None:
+    def __init__(self, writer: Writer, turn: Lock, failure: Failure) -> None:
         self._writer = writer
         self._turn = turn
+        self._write = failure.noting(self._in_turn)
 
     def write_batch(self, items: list[tuple[str, list[Outcome]]]) -> None:
+        self._write(items)
+
+    def _in_turn(self, items: list[tuple[str, list[Outcome]]]) -> list[None]:
         with self._turn:
             self._writer.write([outcome for _, outcomes in items for outcome in outcomes])
+        return []
 
 
 class _WriterSink(DynamicSink[tuple[str, list[Outcome]]]):
     """All workers of a process share one writer, and take turns."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, failure: Failure) -> None:
         self._writer = writer
         self._turn = Lock()
+        self._failure = failure
 
     def build(self, _step_id: str, _worker_index: int, _worker_count: int) -> Any:
-        return _WriterPartition(self._writer, self._turn)
+        return _WriterPartition(self._writer, self._turn, self._failure)

@@ -11,6 +11,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from dealgraph.stream import codec
 from dealgraph.stream.baselines.learner import Learner
 from dealgraph.stream.event_time import watermark
+from dealgraph.stream.failure import Failure
 from dealgraph.stream.interaction import Rejected
 from dealgraph.stream.log import EventLog, Record, Topic
 from dealgraph.stream.meter import Meter
@@ -27,7 +28,7 @@ class LogTail(StatefulSourcePartition[Batch, None]):
     `sequence` is the number of the first record read: numbers go on over several runs of one process, and
     `written` tells up to which number all is written. `reached` is the watermark at `position`. Where
     `learner` is to take a step, it waits until all is written. It ends when `stop` is set, and, unless
-    `follow`, when it has reached the end that the log had when it began.
+    `follow`, when it has reached the end that the log had when it began; and after a `failure`.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class LogTail(StatefulSourcePartition[Batch, None]):
         *,
         follow: bool,
         stop: threading.Event,
+        failure: Failure,
         written: Callable[[], int],
         clock: Callable[[], int],
         meter: Meter,
@@ -52,6 +54,8 @@ class LogTail(StatefulSourcePartition[Batch, None]):
         self._batch = batch
         self._until = None if follow else log.end(Topic.INTERACTIONS)
         self._stop = stop
+        self._failure = failure
+        self._next = failure.noting(self._read)
         self._written = written
         self._clock = clock
         self._meter = meter
@@ -59,8 +63,16 @@ class LogTail(StatefulSourcePartition[Batch, None]):
 
     def next_batch(self) -> Iterable[Batch]:
         """Return the next records, decoded, as one item; none while others are on their way, or none come."""
-        if self._stop.is_set() or (self._until is not None and self._position >= self._until):
+        found = [] if self._has_ended() else self._next(None)
+        if self._has_ended() and not found:
             raise StopIteration
+        return found
+
+    def _has_ended(self) -> bool:
+        at_end = self._until is not None and self._position >= self._until
+        return self._stop.is_set() or at_end or self._failure.error is not None
+
+    def _read(self, _: None) -> list[Batch]:
         if self._written() < self._sequence - 1:
             return []
         if self._learner is not None:

@@ -8,6 +8,7 @@ from bytewax.testing import run_main
 
 from dealgraph.stream.baselines.learner import Learner
 from dealgraph.stream.dataflow import Parts, build
+from dealgraph.stream.failure import Failure
 from dealgraph.stream.log import EventLog, Topic
 from dealgraph.stream.log_source import LogSource, LogTail
 
@@ -103,6 +104,7 @@ class Runner:
             self._on_death()
 
     def _run(self, parts: Parts, learner: Learner | None, *, follow: bool) -> None:
+        failure = Failure()
         tail = LogTail(
             self._log,
             parts.writer.position(),
@@ -111,9 +113,12 @@ class Runner:
             self._batch,
             follow=follow,
             stop=self._stop,
+            failure=failure,
             written=parts.writer.committed,
             clock=self._clock,
             meter=parts.meter,
             learner=learner,
         )
-        run_main(build(LogSource(tail), parts), epoch_interval=_EPOCH)
+        run_main(build(LogSource(tail), parts, failure), epoch_interval=_EPOCH)
+        if failure.error is not None:
+            raise failure.error
