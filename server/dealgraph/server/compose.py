@@ -42,6 +42,7 @@ from dealgraph.stream.meter import Meter
 from dealgraph.stream.rule_audit import RuleChange, note_rules
 from dealgraph.stream.runner import Runner
 from dealgraph.stream.shard import Rules
+from dealgraph.stream.signals.false_alarms import expectations, load_measured
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.suggestions import load_suggestions
 from dealgraph.stream.signals.threshold_file import ThresholdFile, read_thresholds
@@ -130,6 +131,7 @@ class Embedded:
         known = all_baselines(self.log) if learning else ()
         self.baselines = BaselineBook(thresholds, stated.thresholds, known)
         found = self.detectors = detectors(thresholds)
+        self.expected = expectations({**load_measured(), **stated.false_alarms}, found)
         rules = Rules(self.baselines.in_force_at, suggestion, _hint_policy(settings))
         note_rules(self.log, found, _change(settings, stated, clock()))
 

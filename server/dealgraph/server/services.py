@@ -52,7 +52,6 @@ from dealgraph.stream.dead_letters import DeadLetters
 from dealgraph.stream.interaction import DeadLetter, Interaction, Reason, Rejected
 from dealgraph.stream.log import Topic
 from dealgraph.stream.matching import load_matching
-from dealgraph.stream.signals.false_alarms import expectations, load_measured
 
 _STATE_MORE: Final = (
     "the record alone says too little: import its file again with the roster, the mapping or "
@@ -121,11 +120,10 @@ class Services:
             clock,
             AlertStreams(settings.alerts.heartbeat_seconds, stated.deadline_seconds),
         )
-        expected = expectations(load_measured(), embedded.detectors)
         self._signals = SignalService(
             tenant,
             self.signal_hub,
-            SignalBook(embedded.graph, embedded.baselines.detectors_at, expected),
+            SignalBook(embedded.graph, embedded.baselines.detectors_at, embedded.expected),
             timelines.snapshot,
             self._readers,
             tokens,

@@ -13,6 +13,7 @@ from dealgraph.stream.evaluation.calibration import (
     alarms_of,
     calibrate,
     compare,
+    false_alarms_of,
     levers,
     value_at,
     with_value,
@@ -21,9 +22,9 @@ from dealgraph.stream.evaluation.plants import RAISES
 from dealgraph.stream.log import EventLog
 from dealgraph.stream.rule_audit import RuleChange, note_rules, rule_changes
 from dealgraph.stream.signals.detector import Observed
+from dealgraph.stream.signals.false_alarms import expectations
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.threshold_file import (
-    Alarm,
     ThresholdFile,
     read_thresholds,
     write_thresholds,
@@ -123,11 +124,14 @@ def test_no_history_teaches_nothing() -> None:
 
 def test_a_file_of_thresholds_comes_back_as_it_was_written(tmp_path: Path) -> None:
     values = {"tech_question_surge": {"recorded_level": 3.5}}
-    file = ThresholdFile(
-        values, "own history", "2026-03-03", 12, 144.0, (Alarm("X", "PUSHED", None),)
-    )
+    rules = detectors(load_thresholds(values))
+    expected = false_alarms_of(rules, DEALS, "own history")
+    assert expected["S1"].forms[""]["recorded"] > 0.0
+    file = ThresholdFile(values, "own history", "2026-03-03", 12, 144.0, expected)
     write_thresholds(tmp_path / "signals.yaml", file)
     assert read_thresholds(tmp_path / "signals.yaml") == file
+    assert {one.rule for one in expectations(file.false_alarms, rules)} == set(expected)
+    assert "S1" not in {one.rule for one in expectations(file.false_alarms, detectors(SHIPPED))}
     assert file.version == ThresholdFile(values).version != ThresholdFile().version
 
 

@@ -19,14 +19,17 @@ from dealgraph.server.compose import (
 )
 from dealgraph.server.settings import Settings, load
 from dealgraph.stream.baselines.lessons import learn
-from dealgraph.stream.evaluation.calibration import Watched, alarms_of, calibrate, compare
-from dealgraph.stream.evaluation.plants import RAISES
+from dealgraph.stream.evaluation.calibration import (
+    Watched,
+    calibrate,
+    compare,
+    false_alarms_of,
+)
 from dealgraph.stream.evaluation.watching import clean_deals, own_deals
 from dealgraph.stream.meter import SilentMeter
 from dealgraph.stream.rule_audit import rule_changes
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.threshold_file import (
-    Alarm,
     ThresholdFile,
     read_thresholds,
     write_thresholds,
@@ -92,16 +95,6 @@ def CALIBRATE(  # noqa: N802
     asked = {Level.RECORDED: recorded, Level.PUSHED: pushed}
     with progress("searching") as show:
         thresholds, found = calibrate(learnt, watched, asked, show)
-    counted = alarms_of(detectors(thresholds), watched)
-    alarms = [
-        Alarm(
-            f"{kind.name}.{form}" if form else kind.name,
-            level.name,
-            weeks / counted[(kind, form), level] if counted[(kind, form), level] else None,
-        )
-        for kind, form in sorted(set(RAISES.values()))
-        for level in Level
-    ]
     changed = {
         section: {
             k: v for k, v in values.items() if v != load_thresholds().sections[section].get(k)
@@ -109,13 +102,14 @@ def CALIBRATE(  # noqa: N802
         for section, values in thresholds.sections.items()
     }
     made_at = datetime.fromtimestamp(now_ms() / 1000, UTC).isoformat(timespec="seconds")
+    source = f"signals calibrate, {weeks:,.0f} opportunity-weeks of {origin}"
     file = ThresholdFile(
         {section: values for section, values in changed.items() if values},
         f"{origin}; asked {recorded:g} and {pushed:g} opportunity-weeks per false signal",
         made_at,
         len(watched),
         round(weeks, 1),
-        tuple(alarms),
+        false_alarms_of(detectors(thresholds), watched, source),
     )
     write_thresholds(out, file)
     show_found(console(), found, weeks)

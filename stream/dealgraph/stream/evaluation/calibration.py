@@ -20,6 +20,7 @@ from dealgraph.graph.model import Level, SignalKind
 from dealgraph.stream.evaluation.judging import rises
 from dealgraph.stream.evaluation.plants import Name
 from dealgraph.stream.signals.detector import Detector, Observed
+from dealgraph.stream.signals.false_alarms import Measured
 from dealgraph.stream.signals.registry import detectors
 from dealgraph.stream.signals.thresholds import ThresholdError, Thresholds
 
@@ -85,6 +86,22 @@ def alarms_of(rules: Iterable[Detector[Any]], watched: Iterable[Watched]) -> Ala
     rules = list(rules)
     for one in watched:
         found.update((rise.name, rise.level) for rise in rises(rules, one.actions, one.until))
+    return found
+
+
+def false_alarms_of(
+    rules: Iterable[Detector[Any]], watched: Sequence[Watched], source: str
+) -> dict[str, Measured]:
+    """Return by rule how often its signals came per opportunity-week; what never came is left out."""
+    weeks = sum(one.weeks for one in watched)
+    found: dict[str, Measured] = {}
+    for rule in rules:
+        counted = alarms_of([rule], watched)
+        forms: dict[str, dict[str, float]] = {}
+        for ((_, form), level), count in sorted(counted.items()):
+            forms.setdefault(form, {})[level.name.lower()] = float(f"{count / weeks:.2g}")
+        for kind in {kind for (kind, _), _ in counted}:
+            found[rule.rule] = Measured(kind.name, rule.version, source, forms)
     return found
 
 

@@ -43,12 +43,20 @@ def load_measured(raw: bytes | None = None) -> dict[str, Measured]:
         raw = (resources.files("dealgraph.stream.signals") / "false_alarms.yaml").read_bytes()
     try:
         found = msgspec.yaml.decode(raw, type=dict[str, Measured])
-        for measured in found.values():
-            _ = SignalKind[measured.kind]
-            _ = [Level[level.upper()] for rates in measured.forms.values() for level in rates]
-    except (msgspec.MsgspecError, KeyError) as error:
+        check(found)
+    except (msgspec.MsgspecError, ThresholdError) as error:
         raise ThresholdError(f"false_alarms.yaml: {error}") from error
     return found
+
+
+def check(measured: Mapping[str, Measured]) -> None:
+    """Raise ThresholdError for a kind of signal or a level that does not exist."""
+    try:
+        for one in measured.values():
+            _ = SignalKind[one.kind]
+            _ = [Level[level.upper()] for rates in one.forms.values() for level in rates]
+    except KeyError as error:
+        raise ThresholdError(f"false_alarms: there is no {error.args[0]!r}") from error
 
 
 def expectations(

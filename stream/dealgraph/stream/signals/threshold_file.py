@@ -7,26 +7,22 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from dealgraph.stream.signals.false_alarms import Measured, check
 from dealgraph.stream.signals.thresholds import ThresholdError
 
 
-class Alarm(Struct, frozen=True, forbid_unknown_fields=True):
-    """How often a signal came for nothing with these thresholds: opportunity-weeks per alarm, if any did."""
-
-    signal: str
-    level: str
-    weeks_per_alarm: float | None
-
-
 class ThresholdFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """Changed values per section, with their provenance; `origin` says from what they were found."""
+    """Changed values per section, with their provenance; `origin` says from what they were found.
+
+    `false_alarms` are those that the rules have with these values, by rule.
+    """
 
     thresholds: Mapping[str, Mapping[str, object]] = {}
     origin: str = ""
     made_at: str = ""
     opportunities: int = 0
     opportunity_weeks: float = 0.0
-    false_alarms: tuple[Alarm, ...] = ()
+    false_alarms: Mapping[str, Measured] = {}
 
     @property
     def version(self) -> str:
@@ -38,11 +34,13 @@ class ThresholdFile(Struct, frozen=True, forbid_unknown_fields=True):
 def read_thresholds(path: Path) -> ThresholdFile:
     """Return the thresholds of a file. Raises ThresholdError that names the file and the place."""
     try:
-        return msgspec.yaml.decode(path.read_bytes(), type=ThresholdFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found = msgspec.yaml.decode(path.read_bytes(), type=ThresholdFile)
+        check(found.false_alarms)
+    except (msgspec.DecodeError, UnicodeDecodeError, ThresholdError) as error:
         raise ThresholdError(f"{path}: {error}") from error
     except OSError as error:
         raise ThresholdError(f"{path} cannot be read: {error.strerror}") from error
+    return found
 
 
 def write_thresholds(path: Path, file: ThresholdFile) -> None:
