@@ -84,6 +84,22 @@ def test_what_was_seen_fades() -> None:
     assert Sums(sums.cells()).cells() == sums.cells()
 
 
+def test_the_segments_with_the_most_deals_are_told_apart() -> None:
+    sums = Sums()
+    for segment in ["large", "large", "small", "odd", "small", "large"]:
+        sums.add({(name, stage): (1.0,) for name in ("", segment) for stage in ("", "DEMO")})
+    sums.keep(2)
+    assert {segment for segment, _ in sums} == {"", "large", "small"}
+    assert sums.deals(("", "")) == 6
+
+
+def test_sums_of_another_shape_begin_anew() -> None:
+    sums = Sums()
+    sums.add({("", ""): (4.0, 20.0)})
+    sums.add({("", ""): (1.0, 2.0, 3.0)})
+    assert (sums.deals(("", "")), sums.numbers(("", ""))) == (1.0, [1.0, 2.0, 3.0])
+
+
 def test_a_step_goes_no_further_than_its_bound() -> None:
     bounds = {"usual": Bound(0.1, 2.0, times=1.25), "mood": Bound(-0.5, 0.5, by=0.05)}
     before = {"usual": {"large": {"": 1.0, "DEMO": 1.9}}, "mood": 0.0, "free": 1.0}

@@ -65,7 +65,16 @@ class BaselineBook:
         """Return the thresholds with what was learnt laid over them, except where the tenant states it."""
         if baselines is None:
             return self._thresholds
-        free = {s: values for s, values in baselines.values.items() if s not in self.pinned}
+        # What an older version learnt may have names that are no longer learnt.
+        free = {
+            one.section: {
+                name: value
+                for name, value in baselines.values.get(one.section, {}).items()
+                if name in one.names
+            }
+            for one in LESSONS
+            if one.section not in self.pinned
+        }
         return laid_over(self._thresholds, free)
 
     def _at(self, began: int) -> tuple[int, Baselines | None]:

@@ -42,6 +42,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     half_life_weeks: Positive
     read_share: Share
     least_actions: Count
+    most_segments: Count
     bounds: Mapping[str, Mapping[str, Bound]]
 
 

@@ -91,6 +91,8 @@ class Learner:
         present = self._book.thresholds_by(before)
         sums = self._faded(before)
         add_up(sums, histories, present)
+        for one in sums.values():
+            one.keep(self._limits.most_segments)
         values = {}
         for lesson in LESSONS:
             found = lesson.usual(sums[lesson.section], self._towards)

@@ -25,10 +25,17 @@ def learn(histories: Iterable[History], thresholds: Thresholds) -> Thresholds:
 
 
 def add_up(sums: Mapping[str, Sums], histories: Iterable[History], thresholds: Thresholds) -> None:
-    """Add to the sums of each section what histories show, by what is usual so far."""
+    """Add to the sums of each section what histories show, by what is usual so far.
+
+    One that breaks a lesson teaches it nothing: it must not stop the dataflow.
+    """
     for history in histories:
         for lesson in LESSONS:
-            sums[lesson.section].add(lesson.seen(history, thresholds))
+            try:
+                seen = lesson.seen(history, thresholds)
+            except Exception:
+                continue
+            sums[lesson.section].add(seen)
 
 
 def laid_over(thresholds: Thresholds, values: Mapping[str, Mapping[str, object]]) -> Thresholds:

@@ -46,8 +46,10 @@ class Sums:
     def add(self, seen: Seen) -> None:
         """Add what a deal shows."""
         for place, numbers in seen.items():
-            self._deals[place] = self._deals.get(place, 0.0) + 1.0
-            known = self._numbers.setdefault(place, [0.0] * len(numbers))
+            known = self._numbers.get(place, [])
+            if len(known) != len(numbers):  # new, or a lesson that counts otherwise than it did
+                known, self._deals[place] = [0.0] * len(numbers), 0.0
+            self._deals[place] += 1.0
             self._numbers[place] = [a + b for a, b in zip(known, numbers, strict=True)]
 
     def fade(self, factor: float) -> None:
@@ -55,6 +57,14 @@ class Sums:
         for place in self._deals:
             self._deals[place] *= factor
             self._numbers[place] = [factor * number for number in self._numbers[place]]
+
+    def keep(self, segments: int) -> None:
+        """Forget all but the segments that most deals show: a CRM may state a segment per deal."""
+        named = [place for place in self._deals if place[0] and not place[1]]
+        named.sort(key=lambda place: (-self._deals[place], place))
+        kept = {"", *(segment for segment, _ in named[:segments])}
+        for place in [place for place in self._deals if place[0] not in kept]:
+            del self._deals[place], self._numbers[place]
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the sums as values, in order."""
