@@ -10,9 +10,17 @@ from dealgraph.stream.baselines.participation_lesson import PARTICIPATION
 from dealgraph.stream.baselines.price_lesson import PRICE
 from dealgraph.stream.baselines.question_lesson import QUESTIONS
 from dealgraph.stream.baselines.sums import Sums
+from dealgraph.stream.baselines.waits_lesson import WAITS
 from dealgraph.stream.signals.thresholds import Thresholds
 
-LESSONS: Final[tuple[Lesson, ...]] = (QUESTIONS, LEGAL, *PARTICIPATION, PRICE, COMPETITORS)
+LESSONS: Final[tuple[Lesson, ...]] = (
+    QUESTIONS,
+    LEGAL,
+    *PARTICIPATION,
+    PRICE,
+    *WAITS,
+    COMPETITORS,
+)
 """What is learnt, a lesson per section of thresholds."""
 
 
