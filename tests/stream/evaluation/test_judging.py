@@ -102,13 +102,27 @@ def test_an_episode_reaches_each_level_once() -> None:
 def test_a_plant_is_found_when_its_signal_begins_while_it_works() -> None:
     verdicts = judged((deal("a", surge(START + 10 * DAY)), at_days(12, 20)))
     assert [(v.planted, v.found) for v in verdicts.values()] == [(1, 1), (1, 1)]
-    assert [v.delays[0][0] for v in verdicts.values()] == [2.0, 10.0]
+    assert [v.delays[0].days for v in verdicts.values()] == [2.0, 10.0]
     assert [v.true_episodes for v in verdicts.values()] == [1, 1]
 
 
 def test_a_signal_before_its_plant_is_false_and_the_plant_is_missed() -> None:
     verdicts = judged((deal("a", surge(START + 15 * DAY)), at_days(5)))
     assert (verdicts[Level.RECORDED].found, verdicts[Level.RECORDED].false_episodes) == (0, 1)
+
+
+def test_a_signal_recorded_before_its_plant_and_pushed_after_it_is_found_but_has_no_delay() -> None:
+    verdict = judged((deal("a", surge(START + 15 * DAY)), at_days(5, 20)))[Level.PUSHED]
+    assert (verdict.found, verdict.delays) == (1, [])
+
+
+def test_a_delay_is_counted_in_the_unit_of_its_detector() -> None:
+    plant = replace(surge(START + 10 * DAY), strength=3.0)
+    delay = judged((deal("a", plant), at_days(5, 12, 20)))[Level.PUSHED].delays
+    assert delay == []
+    recorded = judged((deal("a", plant), at_days(12, 13, 20)))[Level.RECORDED].delays
+    assert [(one.unit, one.expected) for one in recorded] == [("minutes of talk", 18.0)]
+    assert recorded[0].measured == pytest.approx(10 / 60)
 
 
 def test_a_plant_below_the_least_effect_counts_neither_way() -> None:

@@ -1,54 +1,131 @@
-"""How soon S2 and S7 find a change: the tables of the README, simulated from the formulas."""
+"""How soon S2 and S7 find a change, from their formulas: the rows of `evaluation/delays.yaml`.
 
-from math import log
+Letters are as in scenario `tuning`: chats and mails with a pace of their own, so answers of one day come
+many at a time, and the more so the faster they are. `pytest -s` prints the figures.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from math import asinh, exp, log, sqrt
+from statistics import NormalDist
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from msgspec import Struct
 
+from dealgraph.graph.model import Level
 from dealgraph.stream.signals.legal_reference import LegalWindowThresholds
 from dealgraph.stream.signals.reply_waits import ReciprocityThresholds
 from dealgraph.stream.signals.thresholds import load_thresholds
+from dealgraph.stream.world.scenario import Plant
+from tests.support.delay_tables import Found, Row, assert_fits, rows
+from tests.support.paces import MAILS, MORE_ANSWERS, THREADS, Bools, Draws, Floats, moments
 
-DRIFT = load_thresholds().section("reciprocity_drift", ReciprocityThresholds)
-LEGAL = load_thresholds().section("legal_window_shift", LegalWindowThresholds)
-RUNS = 1500
-BETWEEN_DEALS = 0.25
-Bools = npt.NDArray[np.bool_]
+DRIFT: Final = load_thresholds().section("reciprocity_drift", ReciprocityThresholds)
+LEGAL: Final = load_thresholds().section("legal_window_shift", LegalWindowThresholds)
+RUNS: Final = 1000
+BETWEEN_DEALS: Final = 0.25
+BEFORE: Final = 35
+AFTER: Final = 60
+"""Answers before and after a change."""
+DAY_MINUTES: Final = 450.0
+REP_MINUTES: Final = (12.0, 72.0)
+"""Median wait of the rep, in a chat and in mails; lognormal with `REP_SPREAD`."""
+REP_SPREAD: Final = 0.8
+TALK: Final = 0.77
+"""Part of the working days on which the customer is heard."""
+CHAT, MAIL = range(2)
+MEDIAN: Final = (DRIFT.prior_chat_log_minutes, DRIFT.prior_mail_log_minutes)
+SPREAD: Final = (DRIFT.prior_chat_spread, DRIFT.prior_mail_spread)
+
+
+class Letters(Struct):
+    """Answers of many deals, a column each: on the scale of waits, and what was there the day before.
+
+    `new_day` says that an answer comes on another working day than the one before, `open` how long it had
+    then been waited for at the end of the day before, on the scale, -inf where nothing was open.
+    """
+
+    u: Floats
+    new_day: Bools
+    open: Floats
+
+
+def waits_of(draws: Draws, factor: float) -> list[tuple[float, float, int]]:
+    """One deal's answers in order: when (working days, 0 the change), the wait in minutes, the channel."""
+    level, found = BETWEEN_DEALS * draws.normal(), []
+    early, late = -BEFORE / 2.0 - 20.0, AFTER / 2.0 + 40.0
+    for channel, per_week, more in ((CHAT, THREADS, MORE_ANSWERS), (MAIL, MAILS, 0.0)):
+        free = early
+        for planned in moments(draws, per_week, early, late):
+            at = max(planned, free)
+            # The pace of a conversation is that of its beginning.
+            pace = log(factor) if at >= 0.0 else 0.0
+            for number in range(1 + draws.poisson(more)):
+                if number:
+                    at += REP_MINUTES[channel] * exp(REP_SPREAD * draws.normal()) / DAY_MINUTES
+                wait = exp(MEDIAN[channel] + SPREAD[channel] * (level + draws.normal()) + pace)
+                at += wait / DAY_MINUTES
+                found.append((at, wait, channel))
+            free = at
+    return sorted(found)
+
+
+def on_scale(minutes: Floats, channel: Floats) -> Floats:
+    """Waits as u, by the priors of the channels; -inf for none."""
+    median, spread = np.array(MEDIAN)[channel], np.array(SPREAD)[channel]
+    with np.errstate(divide="ignore"):
+        scaled: Floats = (np.log(np.maximum(minutes, 0.0)) - median) / spread
+    return scaled
+
+
+@cache
+def letters(factor: float) -> Letters:
+    """The last answers before a change of pace by a factor, and the first after it."""
+    draws, columns = np.random.default_rng(11), list[tuple[Floats, Bools, Floats]]()
+    while len(columns) < RUNS:
+        at, wait, channel = (np.array(part) for part in zip(*waits_of(draws, factor), strict=True))
+        first = int(np.searchsorted(at, 0.0))
+        here = slice(first - BEFORE, first + AFTER)
+        if first < BEFORE or len(at) < here.stop:
+            continue
+        day = np.floor(at)
+        since = at - wait / DAY_MINUTES
+        new_day = np.diff(day, prepend=-np.inf) > 0.0
+        before = on_scale((day - since) * DAY_MINUTES, channel)
+        columns.append((on_scale(wait, channel)[here], new_day[here], before[here]))
+    return Letters(*(np.stack(part, axis=1) for part in zip(*columns, strict=True)))
 
 
 class Pace:
     """Many deals at once: the usual of each, learnt answer by answer, and C⁺ on top of it."""
 
-    def __init__(self, runs: int, answers_a_day: float) -> None:
-        self.draws = np.random.default_rng(11)
-        self.answers_a_day = answers_a_day
-        self.level = self.draws.normal(0.0, BETWEEN_DEALS, runs)
+    def __init__(self, runs: int) -> None:
         self.chart, self.days, self.z = np.zeros(runs), np.zeros(runs), np.zeros(runs)
         self.steps = np.zeros(runs)
         self.mean, self.squares, self.count = np.zeros(runs), np.zeros(runs), 0
 
-    def next_day(self) -> Bools:
-        """Say in which deals the day is over: the next answer comes on another one."""
-        return self.draws.random(len(self.level)) < 1.0 / self.answers_a_day
-
-    def raised(self, level: float) -> Bools:
-        """Say where C⁺, its days and the change since it was zero are large enough."""
+    def raised(self, level: float, waiting: Floats | float = -np.inf) -> Bools:
+        """Say where C⁺ is large enough at the end of a day, with a message that waits for `waiting` (u)."""
         change = self.z / np.maximum(1.0, self.steps) * DRIFT.prior_chat_spread
         enough = np.exp(change) >= DRIFT.least_ratio
-        return (self.chart >= level) & (self.days >= DRIFT.least_days) & enough
+        chart = self.chart + np.maximum(0.0, self._z(waiting) - DRIFT.drift)
+        return (chart >= level) & (self.days >= DRIFT.least_days) & enough
 
-    def answer(self, shift: float, new_day: Bools) -> None:
-        """Let every deal have its next answer, `shift` above its level."""
-        runs, n = len(self.level), self.count
-        kappa, nu = DRIFT.prior_weight, DRIFT.prior_spread_weight
-        u = self.level + shift + self.draws.normal(size=runs)
+    def _z(self, u: Floats | float) -> Floats:
+        n, kappa, nu = self.count, DRIFT.prior_weight, DRIFT.prior_spread_weight
         known = kappa + n
         squares = nu + self.squares + kappa * n / known * self.mean**2
-        spread = np.sqrt(squares / (nu + n - 1.0)) if n else np.ones(runs)
+        spread = np.sqrt(squares / (nu + n - 1.0)) if n else np.ones(len(self.mean))
         z = (u - self.mean * n / known) / (spread * np.sqrt(1.0 + 1.0 / known))
-        z = np.clip(z, -DRIFT.most_z, DRIFT.most_z)
-        if n >= DRIFT.warm_up:
+        clipped: Floats = np.clip(z, -DRIFT.most_z, DRIFT.most_z)
+        return clipped
+
+    def answer(self, u: Floats, new_day: Bools) -> None:
+        """Let every deal have its next answer."""
+        z = self._z(u)
+        if self.count >= DRIFT.warm_up:
             self.chart = np.maximum(0.0, self.chart + z - DRIFT.drift)
             on = self.chart > 0.0
             self.days = np.where(on, self.days + (new_day | (self.days == 0)), 0.0)
@@ -59,34 +136,56 @@ class Pace:
         self.squares = self.squares + apart * (u - self.mean)
 
 
-def answers_to_alarm(level: float, factor: float, answers_a_day: float) -> tuple[float, float]:
-    """Share of deals in which a change after 35 answers is found within 40, and after how many."""
-    pace = Pace(RUNS, answers_a_day)
-    quiet, found = np.ones(RUNS, dtype=bool), np.zeros(RUNS)
-    for number in range(-35, 41):
-        over = pace.next_day()
-        if number <= 0:
-            quiet &= ~pace.raised(level)
+def drift_delays(plant: Plant, strength: float, level: Level) -> Found:
+    """Answers from a change of pace to SLOWING, or to WARMING, which is SLOWING of waits turned round."""
+    slower = plant is Plant.SLOWING
+    least = DRIFT.pushed if level is Level.PUSHED else DRIFT.recorded
+    all_of = letters(strength if slower else 1.0 / strength)
+    pace, quiet, found = Pace(RUNS), np.ones(RUNS, dtype=bool), np.zeros(RUNS)
+    for row in range(BEFORE + AFTER):
+        waiting = all_of.open[row] if slower else -np.inf
+        over = all_of.new_day[row] & pace.raised(least, waiting)
+        if row <= BEFORE:
+            quiet &= ~over
         else:
-            found[over & pace.raised(level) & (found == 0)] = number
-        pace.answer(log(factor) / DRIFT.prior_chat_spread if number >= 0 else 0.0, over)
-    hit = quiet & (found > 0)
-    return float(hit.sum() / quiet.sum()), float(found[hit].mean())
+            found[over & (found == 0)] = row - BEFORE
+        pace.answer(all_of.u[row] if slower else -all_of.u[row], all_of.new_day[row])
+    return [float(one) or None for one in found[quiet]]
 
 
-def clean_answers_per_alarm(level: float, answers: int) -> float:
-    """Answers of clean deals of so many answers, per deal that raises."""
-    pace = Pace(6 * RUNS, 2.2)
-    raised = np.zeros(6 * RUNS, dtype=bool)
-    for _ in range(answers):
-        over = pace.next_day()
-        raised |= over & pace.raised(level)
-        pace.answer(0.0, over)
-    return float(answers * len(raised) / raised.sum())
+def ghost_delays(plant: Plant, strength: float, level: Level) -> Found:
+    """Working days from the customer's last word to GHOST; the rep goes on writing as before."""
+    draws, found = np.random.default_rng(12), list[float | None]()
+    recorded, pushed = (
+        -NormalDist().inv_cdf(p)
+        for p in (DRIFT.ghost_recorded_probability, DRIFT.ghost_pushed_probability)
+    )
+    for _ in range(RUNS):
+        chats = moments(draws, THREADS, 0.0, 60.0)
+        chats = chats[
+            np.diff(np.floor(chats), prepend=-1.0) > 0.0
+        ]  # one a day waits, the others do not
+        written = [(at, CHAT) for at in chats] + [
+            (at, MAIL) for at in moments(draws, MAILS, 0.0, 60.0)
+        ]
+
+        def at_last(z: float, nth: int, written: list[tuple[float, int]] = written) -> float:
+            wider = z * sqrt(1.0 + 1.0 / (DRIFT.prior_weight + BEFORE))
+            due = [at + exp(MEDIAN[c] + SPREAD[c] * wider) / DAY_MINUTES for at, c in written]
+            return sorted(due)[nth - 1]
+
+        both = at_last(pushed, DRIFT.ghost_contacts)
+        found.append(both if level is Level.PUSHED else min(both, at_last(recorded, 1)))
+    return found
 
 
-def working_days_until_overdue(talk: float, chance: float) -> float:
-    """Working days after the proposal until so small a chance is left, with talk on a part of them."""
+def overdue_delays(plant: Plant, strength: float, level: Level) -> Found:
+    """Working days from the proposal until so small a chance is left, with talk on a part of them."""
+    chance = LEGAL.pushed_probability if level is Level.PUSHED else LEGAL.recorded_probability
+    return list(working_days_until_overdue(TALK, chance))
+
+
+def working_days_until_overdue(talk: float, chance: float) -> Floats:
     draws = np.random.default_rng(5)
     missed, reached = np.zeros(RUNS), np.zeros(RUNS)
     found = np.zeros(RUNS)
@@ -96,7 +195,7 @@ def working_days_until_overdue(talk: float, chance: float) -> float:
         grown = (missed + now - reached) * (1.0 - LEGAL.presence)
         missed, reached = np.where(heard, grown, missed), np.where(heard, now, reached)
         found[heard & (missed + 1.0 - reached <= chance) & (found == 0)] = day
-    return float(found.mean())
+    return found
 
 
 def silent_days_until_withdrawn(legal_days: int, other_days: int, chance: float) -> int:
@@ -110,32 +209,65 @@ def silent_days_until_withdrawn(legal_days: int, other_days: int, chance: float)
     return days
 
 
-@pytest.mark.parametrize(
-    ("answers_a_day", "factor", "recorded", "pushed"),
-    [(2.0, 3.0, 9.0, 11.8), (2.0, 4.5, 6.4, 7.6), (2.0, 6.0, 5.7, 6.5), (3.5, 4.5, 10.3, 11.0)],
-)
-def test_a_change_of_pace_is_found_after_so_many_answers(
-    answers_a_day: float, factor: float, recorded: float, pushed: float
-) -> None:
-    for level, asked in ((DRIFT.recorded, recorded), (DRIFT.pushed, pushed)):
-        share, answers = answers_to_alarm(level, factor, answers_a_day)
-        assert share > 0.9
-        assert answers == pytest.approx(asked, rel=0.1)
+def withdrawn_delays(plant: Plant, strength: float, level: Level) -> Found:
+    """Days of talk from legal's leaving, four working days after it came, to WITHDRAWN."""
+    chance = LEGAL.pushed_probability if level is Level.PUSHED else LEGAL.recorded_probability
+    draws, found = np.random.default_rng(13), list[float | None]()
+    for _ in range(RUNS):
+        heard = [True, *(draws.random(int((draws.random(3) < TALK).sum())) < LEGAL.presence)]
+        silent = heard[::-1].index(True)
+        legal = sum(heard)
+        needed = silent_days_until_withdrawn(legal, len(heard) - silent - legal, chance)
+        found.append(float(max(1, needed - silent)))
+    return found
 
 
-def test_clean_deals_raise_a_drift_once_in_so_many_answers() -> None:
-    assert clean_answers_per_alarm(DRIFT.recorded, 60) == pytest.approx(890, rel=0.15)
-    assert clean_answers_per_alarm(DRIFT.pushed, 60) == pytest.approx(4250, rel=0.25)
+def shifted_delays(plant: Plant, strength: float, level: Level) -> Found:
+    """Days with legal from its coming so many spreads too early or late to EARLY or LATE: the first."""
+    usual = asinh(9.0)
+    days = usual + (0.3 if plant is Plant.LEGAL_LATE else -0.3) * strength
+    z = abs(days - LEGAL.usual.proposal.median) / LEGAL.usual.proposal.spread
+    least = LEGAL.pushed_z if level is Level.PUSHED else LEGAL.recorded_z
+    return [1.0 if z >= least else None]
+
+
+MODELS: Final[dict[Plant, Callable[[Plant, float, Level], Found]]] = {
+    Plant.SLOWING: drift_delays,
+    Plant.WARMING: drift_delays,
+    Plant.GHOST: ghost_delays,
+    Plant.LEGAL_OVERDUE: overdue_delays,
+    Plant.LEGAL_WITHDRAWN: withdrawn_delays,
+    Plant.LEGAL_EARLY: shifted_delays,
+    Plant.LEGAL_LATE: shifted_delays,
+}
+
+
+@pytest.mark.parametrize("row", rows(*MODELS))
+def test_a_change_of_legal_or_of_pace_is_found_as_soon_as_the_table_says(row: Row) -> None:
+    plant, level, strength = row
+    assert_fits(row, MODELS[plant](plant, strength, level))
+
+
+@pytest.mark.parametrize(("level", "answers"), [(DRIFT.recorded, 890), (DRIFT.pushed, 4250)])
+def test_clean_deals_raise_a_drift_once_in_so_many_answers(level: float, answers: int) -> None:
+    draws, deals, each = np.random.default_rng(11), 6 * RUNS, 60
+    pace, raised = Pace(deals), np.zeros(deals, dtype=bool)
+    usual = draws.normal(0.0, BETWEEN_DEALS, deals)
+    for _ in range(each):
+        over = draws.random(deals) < 1.0 / 2.2
+        raised |= over & pace.raised(level)
+        pace.answer(usual + draws.normal(size=deals), over)
+    assert each * deals / raised.sum() == pytest.approx(answers, rel=0.25)
 
 
 @pytest.mark.parametrize(
     ("talk", "recorded", "pushed"), [(0.77, 12.8, 14.6), (0.38, 16.7, 19.1), (1.0, 11.9, 13.6)]
 )
-def test_legal_is_overdue_after_so_many_working_days(
+def test_the_less_is_recorded_the_later_legal_is_overdue(
     talk: float, recorded: float, pushed: float
 ) -> None:
-    assert working_days_until_overdue(talk, 0.05) == pytest.approx(recorded, rel=0.1)
-    assert working_days_until_overdue(talk, 0.02) == pytest.approx(pushed, rel=0.1)
+    assert working_days_until_overdue(talk, 0.05).mean() == pytest.approx(recorded, rel=0.1)
+    assert working_days_until_overdue(talk, 0.02).mean() == pytest.approx(pushed, rel=0.1)
 
 
 def test_legal_has_withdrawn_after_so_many_days_without_it() -> None:

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from dealgraph.server.cli.command import Command
+from dealgraph.server.cli.delay_report import show_delays
 from dealgraph.server.cli.hints_report import hint_lines, show_hints
 from dealgraph.server.cli.scenarios import chosen_scenario, seen_worlds
 from dealgraph.server.cli.signals_baselines import BASELINES
@@ -50,8 +51,8 @@ COMMAND.add_command(EXPLAIN)
     Judge the detectors on simulated worlds whose truth is known.
 
     Prints for each signal, recorded and pushed: how many plants above the least effect were found and how
-    fast, and how often it was raised for nothing in clean deals, with 95 % intervals; for each hint the
-    same by talks. Thresholds were tuned
+    fast, beside the table of delays, and how often it was raised for nothing in clean deals, with 95 %
+    intervals; for each hint the same by talks. Thresholds were tuned
     on scenario `tuning` with seeds 1 to 20; the default is another scenario and seed. A world takes about
     half a minute. Shipped scenarios: {", ".join(shipped())}.
     """,
@@ -79,6 +80,7 @@ def _evaluate(named: Sequence[str], seeds: Sequence[int], report: Path | None) -
         hints.add(world)
     lines, talks = lines_of(judge.verdicts), hint_lines(hints.verdicts)
     show_lines(console(), lines)
+    show_delays(console(), lines)
     show_hints(console(), talks)
     if report is not None:
         worlds = {"scenarios": list(named), "seeds": list(seeds)}

@@ -8,8 +8,8 @@ from rich.console import Console
 from dealgraph.graph.model import Level
 from dealgraph.server.cli.terminal import table
 from dealgraph.stream.evaluation.calibration import Found, Trial
+from dealgraph.stream.evaluation.delays import Compared, Interval, compare_delays
 from dealgraph.stream.evaluation.judging import (
-    Interval,
     Verdict,
     count_interval,
     share_interval,
@@ -18,7 +18,10 @@ from dealgraph.stream.evaluation.plants import Name
 
 
 class Line(Struct, frozen=True):
-    """The figures of one signal at one level. Intervals are 95 %; delays are means.
+    """The figures of one signal at one level. Intervals are 95 %.
+
+    `delay` is in `delay_unit`, beside the table of delays; `delay_days` is the mean of the same plants. They
+    are None where nothing was found.
 
     `weeks_per_false` is None when nothing false was found; then its interval still has a lower end.
     """
@@ -33,8 +36,8 @@ class Line(Struct, frozen=True):
     even_precision: float
     raw_precision: float
     delay_days: float | None
-    delay_sessions: float | None
-    delay_minutes: float | None
+    delay_unit: str
+    delay: Compared | None
     clean_weeks: float
     false: int
     weeks_per_false: float | None
@@ -49,11 +52,6 @@ def lines_of(verdicts: Mapping[tuple[Name, Level], Verdict]) -> list[Line]:
 
 def _line(name: Name, level: Level, verdict: Verdict) -> Line:
     delays = verdict.delays
-    days, sessions, minutes = (
-        (sum(delay[part] for delay in delays) / len(delays) for part in range(3))
-        if delays
-        else (None, None, None)
-    )
     return Line(
         kind=name[0].name,
         form=name[1],
@@ -64,9 +62,9 @@ def _line(name: Name, level: Level, verdict: Verdict) -> Line:
         recall_interval=share_interval(verdict.found, verdict.planted),
         even_precision=verdict.even_precision(),
         raw_precision=verdict.raw_precision(),
-        delay_days=days,
-        delay_sessions=sessions,
-        delay_minutes=minutes,
+        delay_days=sum(one.days for one in delays) / len(delays) if delays else None,
+        delay_unit=delays[0].unit.value if delays else "",
+        delay=compare_delays([(one.measured, one.expected) for one in delays]),
         clean_weeks=verdict.clean_weeks,
         false=verdict.false,
         weeks_per_false=verdict.weeks_per_false() if verdict.false else None,
@@ -76,7 +74,7 @@ def _line(name: Name, level: Level, verdict: Verdict) -> Line:
 
 def show_lines(out: Console, lines: Sequence[Line]) -> None:
     """Print a table with a line per signal and level."""
-    numbers = "Found,Recall,95 %,Precision,raw,Days,Sessions,False,Weeks per false".split(",")
+    numbers = "Found,Recall,95 %,Precision,raw,Days,False,Weeks per false".split(",")
     shown = table("How good the signals are", ["Signal", "Level", *numbers], numbers=numbers)
     for line in lines:
         if not line.planted and not line.false:
@@ -88,7 +86,6 @@ def show_lines(out: Console, lines: Sequence[Line]) -> None:
             f"{line.found}/{line.planted}", f"{line.recall:.2f}", f"{low:.2f}–{high:.2f}",
             f"{line.even_precision:.2f}", f"{line.raw_precision:.2f}",
             "–" if line.delay_days is None else f"{line.delay_days:.1f}",
-            "–" if line.delay_sessions is None else f"{line.delay_sessions:.1f}",
             f"{line.false}", f"{per_false} (≥ {line.least_weeks_per_false:,.0f})",
         )  # fmt: skip
     out.print(shown)

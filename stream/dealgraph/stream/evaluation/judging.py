@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from dealgraph.graph.model import Level, Side
+from dealgraph.graph.model import Level
 from dealgraph.stream.calendar import DAY_MS, WEEK_MS
+from dealgraph.stream.evaluation.delays import Interval, Since, Unit, counted, expected_delays
 from dealgraph.stream.evaluation.histories import Histories
 from dealgraph.stream.evaluation.plants import RAISES, Name, may_raise, minimums
 from dealgraph.stream.signals.detector import Detector, Observed, Scope
@@ -25,8 +26,6 @@ from dealgraph.stream.world.truth import DealTruth
 _GRACE_MS: Final = 14 * DAY_MS
 _STANDARD: Final = "STANDARD"
 _Z: Final = 1.96
-
-Interval = tuple[float, float]
 
 
 class Rise(Struct, frozen=True):
@@ -57,17 +56,26 @@ def rises(
     return sorted(found, key=lambda rise: (rise.at, rise.name, rise.number, rise.level))
 
 
+class Delay(Struct, frozen=True):
+    """How long a plant took to be found, in days and in a unit, and what `delays.yaml` says."""
+
+    days: float
+    unit: Unit
+    measured: float
+    expected: float
+
+
 class Verdict(Struct):
     """What was counted for one signal at one level.
 
-    `delays` are (days, observed sessions, observed customer minutes) from the start of a plant to its
-    signal. `false_deals` of `clean_deals` had at least one false episode; `false` counts them all, over
-    `clean_weeks` opportunity-weeks. `true_episodes` and `false_episodes` are those of raw precision.
+    `delays` are those of the plants whose signal was first recorded after their start. `false_deals` of
+    `clean_deals` had at least one false episode; `false` counts them all, over `clean_weeks`
+    opportunity-weeks. `true_episodes` and `false_episodes` are those of raw precision.
     """
 
     planted: int = 0
     found: int = 0
-    delays: list[tuple[float, int, float]] = field(default_factory=list)
+    delays: list[Delay] = field(default_factory=list)
     clean_deals: int = 0
     false_deals: int = 0
     false: int = 0
@@ -125,13 +133,16 @@ class Judge:
             least = minimums()[planted.plant]
             if not least.reached(planted, until, actions, truth.legal_observed):
                 continue
+            begun = {one.number: one.at for one in reversed(found) if one.name == name}
             for level in Level:
                 verdict = self.verdicts[(name, level)]
                 verdict.planted += 1
                 first = _first(found, name, level, planted)
-                if first is not None:
-                    verdict.found += 1
-                    verdict.delays.append(_delay(actions, planted.start, first))
+                if first is None:
+                    continue
+                verdict.found += 1
+                if begun[first.number] >= planted.start:
+                    verdict.delays.append(_delay(truth, actions, planted, first))
 
     def _clean(self, truth: DealTruth, found: list[Rise], until: int) -> None:
         weeks = (min(truth.close, until) - truth.opened) / WEEK_MS
@@ -160,10 +171,10 @@ def _within(at: int, planted: Planted) -> bool:
     return planted.start <= at <= planted.end + _GRACE_MS
 
 
-def _first(found: list[Rise], name: Name, level: Level, planted: Planted) -> int | None:
+def _first(found: list[Rise], name: Name, level: Level, planted: Planted) -> Rise | None:
     return next(
         (
-            rise.at
+            rise
             for rise in found
             if rise.name == name and rise.level is level and _within(rise.at, planted)
         ),
@@ -171,11 +182,15 @@ def _first(found: list[Rise], name: Name, level: Level, planted: Planted) -> int
     )
 
 
-def _delay(actions: Sequence[Observed], start: int, at: int) -> tuple[float, int, float]:
-    between = [action for action in actions if start <= action.at <= at]
-    sessions = {action.session for action in between if action.session}
-    minutes = sum(action.exposure_ms for action in between if action.side is Side.CUSTOMER)
-    return (at - start) / DAY_MS, len(sessions), minutes / 60_000
+def _delay(truth: DealTruth, actions: Sequence[Observed], planted: Planted, rise: Rise) -> Delay:
+    table = expected_delays()[planted.plant]
+    since = truth.proposal if table.since is Since.PROPOSAL else planted.start
+    return Delay(
+        days=(rise.at - planted.start) / DAY_MS,
+        unit=table.unit,
+        measured=counted(table.unit, actions, since, rise.at),
+        expected=table.at(planted.strength, rise.level),
+    )
 
 
 def share_interval(part: int, whole: int) -> Interval:

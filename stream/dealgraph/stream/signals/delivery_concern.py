@@ -60,7 +60,8 @@ from dealgraph.stream.stages import CLOSED
 
 _DELIVERY: Final = topic_set(Topic.DELIVERY)
 _MAX_ASKS: Final = 64
-_ASKS: Final = frozenset({ActionKind.DELIVERY_CONCERN, ActionKind.QUESTION, ActionKind.OBJECTION})
+ASKS: Final = frozenset({ActionKind.DELIVERY_CONCERN, ActionKind.QUESTION, ActionKind.OBJECTION})
+"""What of a customer's words on delivery is an ask."""
 _ANSWERS: Final = frozenset({ActionKind.STATEMENT, ActionKind.ANSWER, ActionKind.COMMITMENT})
 
 
@@ -133,7 +134,7 @@ class DeliveryConcern:
         found: Sequence[Episode] = NOTHING
         if action.side is Side.REP and action.kind in _ANSWERS:
             self._note_answer(state, action)
-        elif action.side is Side.CUSTOMER and action.kind in _ASKS:
+        elif action.side is Side.CUSTOMER and action.kind in ASKS:
             self._note_ask(state, action)
             found = self._judge(state, action.at)
         self._ask_for_end(state)
