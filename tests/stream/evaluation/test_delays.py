@@ -64,17 +64,24 @@ def test_between_two_strengths_a_delay_is_interpolated_and_beyond_them_it_stays(
     assert row.at(9.0, Level.PUSHED) == row.pushed[-1]
 
 
-def test_talk_meetings_and_days_of_talk_count_from_the_start_and_with_the_signal() -> None:
+def test_meetings_and_days_of_talk_count_from_the_start_and_with_the_signal() -> None:
     said = Said((0, 1, 2, 2.1, 3)).actions()
     start, at = START + DAY, START + round(2.1 * DAY)
-    units = (Unit.MINUTES, Unit.MEETINGS, Unit.TALK_DAYS, Unit.DAYS)
-    assert [counted(unit, said, start, at) for unit in units] == pytest.approx([0.5, 3, 2, 1.1])
+    units = (Unit.MEETINGS, Unit.TALK_DAYS, Unit.DAYS)
+    assert [counted(unit, said, start, at) for unit in units] == pytest.approx([3, 2, 1.1])
 
 
 def test_what_the_rep_says_and_what_stands_in_the_crm_is_not_counted() -> None:
     rep = observed(1, START, side=Side.REP)
     noted = replace(observed(2, START), channel=Channel.CRM)
     assert counted(Unit.MEETINGS, [rep, noted], START, START + DAY) == 0
+
+
+def test_questions_are_those_of_technical_people() -> None:
+    asked = Said((0, 1)).actions(kind=ActionKind.QUESTION)
+    technical = [replace(one, role=Role.ENGINEER) for one in asked]
+    assert counted(Unit.QUESTIONS, asked, START, START + DAY) == 0
+    assert counted(Unit.QUESTIONS, technical, START, START + DAY) == 2
 
 
 def test_asks_and_remarks_are_those_that_the_detectors_hear() -> None:

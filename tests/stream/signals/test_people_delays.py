@@ -45,7 +45,6 @@ BEFORE: Final = 25.0
 """Working days before a change."""
 AFTER: Final = 40.0
 CHAMPION_SEAT, LEAD_SEAT, BUYER_SEAT = range(3)
-MEETING, CHAT, MAIL = range(3)
 SIZES: Final = ((1, 2), (2, 4), (4, 6))
 SEGMENTS: Final = (0.4, 0.4, 0.2)
 """Of six more people so many belong to the committee, by segment, and how frequent segments are."""
@@ -72,10 +71,8 @@ def committee(draws: Draws, needed: int) -> People:
     """Champion, lead, buyer, those whom a plant needs, and some of the users and executives of the world."""
     low, high = SIZES[draws.choice(3, p=SEGMENTS)]
     more = draws.permutation(6)[: draws.integers(low, high + 1)]
-    executives, others = (
-        int((more == 0).sum()),
-        int((more > 1).sum()),
-    )  # 1 is a person of the paper process
+    # The first of the six is an executive, the second of the paper process and not there yet.
+    executives, others = int((more == 0).sum()), int((more > 1).sum())
     ready = [0.9, 1.0, BUYER_READY, *draws.uniform(0.35, 0.65, needed + others)]
     seats = np.arange(len(ready) + executives)
     return People(
@@ -84,27 +81,21 @@ def committee(draws: Draws, needed: int) -> People:
     )
 
 
-def appearances(
-    draws: Draws, people: People, out: Bools, into: Bools
-) -> tuple[Floats, Floats, Bools]:
-    """When somebody appears (working days), in which kind of conversation, and who.
-
-    `out` are those who are away before the change, `into` those who are away after it.
-    """
+def appearances(draws: Draws, people: People, before: Bools, after: Bools) -> tuple[Floats, Bools]:
+    """When somebody appears (working days), and who, if some are away before the change or after it."""
     seats = np.arange(len(people.ready))
-    found: list[tuple[float, int, Bools]] = []
+    found: list[tuple[float, Bools]] = []
     for at in moments(draws, MEETINGS, -BEFORE, AFTER):
-        ready = np.where(out if at < 0.0 else into, 0.0, people.ready)
+        ready = np.where(before if at < 0.0 else after, 0.0, people.ready)
         there = draws.random(len(seats)) < ready
-        found.append((at, MEETING, there if there.any() else seats == np.argmax(ready)))
-    for kind, per_week, more in ((CHAT, THREADS, MORE_ANSWERS), (MAIL, MAILS, 0.0)):
+        found.append((at, there if there.any() else seats == np.argmax(ready)))
+    for per_week, more in ((THREADS, MORE_ANSWERS), (MAILS, 0.0)):
         for at in moments(draws, per_week, -BEFORE, AFTER):
-            writers = seats[~(people.buyers | (out if at < 0.0 else into))]
+            writers = seats[~(people.buyers | (before if at < 0.0 else after))]
             for number in range(1 + draws.poisson(more)):
-                found.append((at + ANSWER_DAYS * number, kind, seats == draws.choice(writers)))
+                found.append((at + ANSWER_DAYS * number, seats == draws.choice(writers)))
     found.sort(key=lambda one: one[0])
-    at, kind, there = zip(*found, strict=True)
-    return np.array(at), np.array(kind), np.array(there)
+    return np.array([at for at, _ in found]), np.array([there for _, there in found])
 
 
 def clock_of(at: Floats) -> Floats:
@@ -152,7 +143,7 @@ def circles(plant: Plant, strength: float) -> list[tuple[Floats, Bools]]:
     """The clock of deals with a change of the circle, and who appears when."""
     draws, found = np.random.default_rng(3), list[tuple[Floats, Bools]]()
     for _ in range(RUNS):
-        at, _, there = appearances(draws, *change_of_circle(plant, strength, draws))
+        at, there = appearances(draws, *change_of_circle(plant, strength, draws))
         found.append((clock_of(calendar(at, int(draws.integers(5)))), there))
     return found
 

@@ -54,12 +54,12 @@ have it (`tuning`, seeds 1 and 2), for so have the priors; the world plants 1.7 
 
 def meetings(draws: Draws) -> tuple[Floats, Floats]:
     """When meetings are (days of the calendar, 0 the change), and the customer's minutes in them."""
-    at = calendar(moments(draws, MEETINGS, -BEFORE, AFTER), draws.integers(5))
+    at = calendar(moments(draws, MEETINGS, -BEFORE, AFTER), int(draws.integers(5)))
     return at, TALK_MINUTES * np.exp(TALK_SPREAD * draws.normal(size=len(at)))
 
 
 def surge_delay(ratio: float, least: float, draws: Draws) -> float | None:
-    """Minutes of talk from a surge to TECH_QUESTION_SURGE."""
+    """Questions from a surge to TECH_QUESTION_SURGE, those of the sitting that is judged included."""
     at, talk = meetings(draws)
     usual = SURGE.prior_rate_per_minute * exp(BETWEEN_DEALS * draws.normal())
     asked = draws.poisson(usual * talk * np.where(at >= 0.0, ratio, 1.0)).astype(float)
@@ -77,7 +77,7 @@ def surge_delay(ratio: float, least: float, draws: Draws) -> float | None:
         ratio_now = n * log(SURGE.ratio) - (a + n) * log((b + SURGE.ratio * e) / (b + e))
         level, before = max(0.0, level + ratio_now - before), ratio_now
         if level >= least and n >= SURGE.minimum_questions and e >= SURGE.minimum_minutes:
-            return float(talk[: place + 1][at[: place + 1] >= 0.0].sum()) or None
+            return float(asked[: place + 1][at[: place + 1] >= 0.0].sum()) or None
     return None
 
 
@@ -105,7 +105,11 @@ def divergence_delay(strength: float, least: float, draws: Draws) -> float | Non
     odds = log(PRICE.prior_price_share) - log1p(-PRICE.prior_price_share)
     middle = 1.0 / (1.0 + np.exp(-odds - PRICE_SHIFT * ramp))
     wider = np.sqrt(PRICE.usual_talk_minutes / talk)
-    share = middle + PRICE.prior_price_share_spread * wider * draws.normal(size=len(at))
+    # As with any share its spread is largest at one half.
+    wide = np.sqrt(
+        middle * (1.0 - middle) / (PRICE.prior_price_share * (1.0 - PRICE.prior_price_share))
+    )
+    share = middle + PRICE.prior_price_share_spread * wide * wider * draws.normal(size=len(at))
     share = np.clip(share, 0.0, 1.0)
     mood = PRICE.prior_valence - MOOD_SHIFT * ramp
     mood = mood + PRICE.prior_valence_spread * wider * draws.normal(size=len(at))

@@ -6,8 +6,9 @@ from msgspec import Struct
 from rich.console import Console
 
 from dealgraph.server.cli.terminal import table
+from dealgraph.stream.evaluation.delays import Interval
 from dealgraph.stream.evaluation.hint_judging import LEAST_MINUTES, HintVerdict
-from dealgraph.stream.evaluation.judging import Interval, share_interval
+from dealgraph.stream.evaluation.judging import share_interval
 
 
 class HintLine(Struct, frozen=True):

@@ -22,6 +22,10 @@ from dealgraph.stream.signals.delivery_concern import ASKS
 from dealgraph.stream.signals.detector import Observed
 from dealgraph.stream.signals.reply_waits import LETTERS, asks
 from dealgraph.stream.signals.stakeholder_breadth_shift import BreadthThresholds
+from dealgraph.stream.signals.tech_question_surge import (
+    TechQuestionSurgeThresholds,
+    is_technical_question,
+)
 from dealgraph.stream.signals.thresholds import load_thresholds
 from dealgraph.stream.signals.working_time import Habit, working_times
 from dealgraph.stream.world.people import PAPER
@@ -32,7 +36,6 @@ LEAST_RATIO: Final = 0.8
 MOST_RATIO: Final = 1.2
 """Between these a measured delay counts as that of the table."""
 
-_MINUTE_MS: Final = 60_000
 _DELIVERY: Final = topic_set(Topic.DELIVERY)
 _OWNERSHIP: Final = topic_set(Topic.OWNERSHIP)
 _RESAMPLES: Final = 2000
@@ -41,7 +44,7 @@ _RESAMPLES: Final = 2000
 class Unit(StrEnum):
     """What a detector counts; all but `days` of what was observed, and up to the signal, it included."""
 
-    MINUTES = "minutes of talk"
+    QUESTIONS = "questions"
     MEETINGS = "meetings"
     ANSWERS = "answers"
     ASKS = "asks"
@@ -100,8 +103,9 @@ def _between(actions: Sequence[Observed], start: int, at: int) -> Iterator[Obser
                 yield action
 
 
-def _minutes(actions: Sequence[Observed], start: int, at: int) -> float:
-    return sum(one.exposure_ms for one in _between(actions, start, at)) / _MINUTE_MS
+def _questions(actions: Sequence[Observed], start: int, at: int) -> float:
+    least = load_thresholds().section("tech_question_surge", TechQuestionSurgeThresholds).confidence
+    return sum(is_technical_question(one, least) for one in _between(actions, start, at))
 
 
 def _meetings(actions: Sequence[Observed], start: int, at: int) -> float:
@@ -134,7 +138,8 @@ def _remarks(actions: Sequence[Observed], start: int, at: int) -> float:
 
 def _clock_days(actions: Sequence[Observed], start: int, at: int) -> float:
     """By the clock of `signals/circle.py`: a gap between appearances counts two days at most."""
-    longest = _breadth().longest_gap_days * DAY_MS
+    limits = load_thresholds().section("stakeholder_breadth_shift", BreadthThresholds)
+    longest = limits.longest_gap_days * DAY_MS
     moments = [start, *(one.at for one in _between(actions, start, at))]
     gaps = (min(b - a, longest) for a, b in pairwise(moments))
     return sum(gaps) / DAY_MS
@@ -162,13 +167,8 @@ def _days(actions: Sequence[Observed], start: int, at: int) -> float:
     return (at - start) / DAY_MS
 
 
-@cache
-def _breadth() -> BreadthThresholds:
-    return load_thresholds().section("stakeholder_breadth_shift", BreadthThresholds)
-
-
 _COUNTS: Final[Mapping[Unit, Callable[[Sequence[Observed], int, int], float]]] = {
-    Unit.MINUTES: _minutes,
+    Unit.QUESTIONS: _questions,
     Unit.MEETINGS: _meetings,
     Unit.ANSWERS: _answers,
     Unit.ASKS: _asked,

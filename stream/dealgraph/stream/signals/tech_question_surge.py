@@ -148,7 +148,7 @@ class TechQuestionSurge:
         weight = _of_segment(self._weights, action.segment).get(action.stage, 1.0)
         sitting.add(action.at, action.exposure_ms, self.break_ms, weight)
         state.stage, state.segment = action.stage, action.segment
-        if _asks(action, self.thresholds.confidence):
+        if is_technical_question(action, self.thresholds.confidence):
             sitting.count += 1
             state.asked = [*state.asked[1 - MAX_EVIDENCE :], action.id]
         state.due = min(sitting.ends, state.calm.ends(self.memory_ms))
@@ -246,7 +246,7 @@ def moments(
     for action in actions:
         if is_customer_talk(action) and action.stage not in CLOSED:
             questions, minutes = found.get(action.stage, (0.0, 0.0))
-            questions += _asks(action, thresholds.confidence)
+            questions += is_technical_question(action, thresholds.confidence)
             found[action.stage] = (questions, minutes + action.exposure_ms / MINUTE)
     return found
 
@@ -256,7 +256,8 @@ def _of_segment(values: Mapping[str, _Value], segment: str) -> _Value:
     return values[segment] if segment in values else values[""]
 
 
-def _asks(action: Observed, confidence: float) -> bool:
+def is_technical_question(action: Observed, confidence: float) -> bool:
+    """Say whether a technical person of the customer asks, as sure as `confidence`."""
     return (
         action.kind is ActionKind.QUESTION
         and action.role in _TECHNICAL
