@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -14,14 +14,19 @@ from dealgraph.server.cli.tag_report import show_explanation, show_verdicts
 from dealgraph.server.cli.terminal import console
 from dealgraph.server.compose import open_tagger
 from dealgraph.server.settings import load
-from dealgraph.stream.connectors.mapping import Mapping, load_mapping
+from dealgraph.stream.connectors.mapping import load_mapping
 from dealgraph.stream.tagging.explaining import explain
-from dealgraph.stream.tagging.features import ALONE, DIALOGUE
-from dealgraph.stream.tagging.labelled import Labelled, questions, read_labelled
+from dealgraph.stream.tagging.features import ALONE, DIALOGUE, SALES
+from dealgraph.stream.tagging.labelled import Labelled, Question, questions, read_labelled
 from dealgraph.stream.tagging.learnt_tagger import SHIPPED
 from dealgraph.stream.tagging.lexicon_tagger import load_default_tagger
 from dealgraph.stream.tagging.measures import Measure
 from dealgraph.stream.tagging.model_file import load_model, save_model
+from dealgraph.stream.tagging.utterances import ASKED, read_utterances
+from dealgraph.stream.tagging.vectors import load_vectors
+
+if TYPE_CHECKING:
+    from dealgraph.stream.tagging.training import Plan
 
 _HELP: Final = """
 Work with the tagger: what was done in a text, about what, and in which mood.
@@ -30,9 +35,12 @@ Work with the tagger: what was done in a text, about what, and in which mood.
 dialogues; `evaluate` judges it on dialogues it has not seen, beside the majority and the lexicon alone.
 
 Labels come from an event log through its mapping: an attribute `label_NAME` holds one class per text,
-`labels_NAME` several, separated by commas. deploy/mappings/ holds mappings of public data sets.
+`labels_NAME` several, separated by commas. deploy/mappings/ holds mappings of public data sets. Utterances
+labelled by hand, one a line (--utterances), need no mapping.
 """
 
+_STRENGTHS: Final = (4.0,)
+"""What cross-validation chose for talk of sales, again and again."""
 _MEASURES: Final = click.Choice([measure.value for measure in Measure])
 
 
@@ -53,9 +61,20 @@ def _needs_scikit_learn() -> None:
         ) from error
 
 
-_FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
+_FILES = click.argument("files", metavar="[FILE...]", nargs=-1, type=FILE)
+_UTTERANCES = click.option(
+    "--utterances", multiple=True, type=FILE,
+    help="Utterances labelled by hand, one a line: SIDE KIND TOPICS MOOD TEXT; may be given again.",
+)  # fmt: skip
+_LANGUAGE = click.option(
+    "--language", type=click.Choice(sorted(SALES)),
+    help="Features for talk of sales in this language, as the shipped models have them.",
+)  # fmt: skip
+_VECTORS = click.option(
+    "--vectors", "vectors_file", type=FILE, help="Vectors of words, for features with --language."
+)
 _MAPPING = click.option(
-    "--mapping", "mapping_file", type=FILE, required=True,
+    "--mapping", "mapping_file", type=FILE,
     help="The columns of the files and their labels (YAML).",
 )  # fmt: skip
 _LABELS = click.option(
@@ -96,6 +115,9 @@ _BITS = click.option(
     ),
 )
 @_FILES
+@_UTTERANCES
+@_LANGUAGE
+@_VECTORS
 @_MAPPING
 @_LABELS
 @_TUNED
@@ -108,7 +130,10 @@ _BITS = click.option(
               help="Where to write the model (.safetensors).")  # fmt: skip
 def _train(
     files: tuple[Path, ...],
-    mapping_file: Path,
+    utterances: tuple[Path, ...],
+    language: str | None,
+    vectors_file: Path | None,
+    mapping_file: Path | None,
     labels: tuple[str, ...],
     measure: str,
     alone: bool,
@@ -118,13 +143,12 @@ def _train(
 ) -> int:
     """Train a model on labelled dialogues."""
     _needs_scikit_learn()
-    from dealgraph.stream.tagging.training import Plan, read_corpus, train
+    from dealgraph.stream.tagging.training import read_corpus, train
 
-    mapping = load_mapping(mapping_file)
-    asked = questions(mapping, labels)
-    corpus = read_corpus(_read(files, mapping), load_default_tagger())
-    plan = Plan(ALONE if alone else DIALOGUE, Measure(measure), bits)
-    named = title or f"{mapping.source}: {', '.join(file.name for file in files)}"
+    labelled, asked = _read(files, mapping_file, utterances, labels)
+    corpus = read_corpus(labelled, load_default_tagger())
+    plan = _plan(language, Measure(measure), bits, vectors_file, alone=alone)
+    named = title or ", ".join(file.name for file in (*utterances, *files))
     with console(stderr=True).status(f"Training on {len(corpus.labelled):,} texts …"):
         model = save_model(train(corpus, asked, plan, named), out)
     console().print(
@@ -158,6 +182,9 @@ def _train(
     ),
 )
 @_FILES
+@_UTTERANCES
+@_LANGUAGE
+@_VECTORS
 @_MAPPING
 @_LABELS
 @click.option("--model", "model_file", type=FILE, help="The model to judge.")
@@ -170,7 +197,10 @@ def _train(
               help="Write the figures to this file.")  # fmt: skip
 def _evaluate(
     files: tuple[Path, ...],
-    mapping_file: Path,
+    utterances: tuple[Path, ...],
+    language: str | None,
+    vectors_file: Path | None,
+    mapping_file: Path | None,
     labels: tuple[str, ...],
     model_file: Path | None,
     folds: int,
@@ -181,17 +211,16 @@ def _evaluate(
 ) -> int:
     """Judge a model on labelled dialogues."""
     from dealgraph.stream.tagging.judging import judge, judge_by_folds
-    from dealgraph.stream.tagging.training import Plan, read_corpus
+    from dealgraph.stream.tagging.training import read_corpus
 
-    mapping = load_mapping(mapping_file)
-    asked = questions(mapping, labels)
-    corpus = read_corpus(_read(files, mapping), load_default_tagger())
+    labelled, asked = _read(files, mapping_file, utterances, labels)
+    corpus = read_corpus(labelled, load_default_tagger())
     with console(stderr=True).status(f"Judging on {len(corpus.labelled):,} texts …"):
         if model_file is not None:
             verdicts = judge(load_model(model_file), corpus, [one.name for one in asked])
         else:
             _needs_scikit_learn()
-            plan = Plan(ALONE if alone else DIALOGUE, Measure(measure), bits)
+            plan = _plan(language, Measure(measure), bits, vectors_file, alone=alone)
             verdicts = judge_by_folds(corpus, asked, plan, folds)
     if not verdicts:
         raise CommandError("The model has none of these labels. Choose others with --label.")
@@ -240,8 +269,38 @@ def _explain(text: str, side: str, top: int, settings: Path | None, model_file: 
     return 0
 
 
-def _read(files: Sequence[Path], mapping: Mapping) -> list[Labelled]:
-    found = read_labelled(files, mapping)
+def _plan(
+    language: str | None, measure: Measure, bits: int, vectors_file: Path | None, *, alone: bool
+) -> "Plan":
+    from dealgraph.stream.tagging.training import Plan
+
+    vectors = load_vectors(vectors_file) if vectors_file else None
+    if language is not None:
+        return Plan(SALES[language], measure, bits, _STRENGTHS, vectors=vectors)
+    return Plan(ALONE if alone else DIALOGUE, measure, bits, vectors=vectors)
+
+
+def _read(
+    files: Sequence[Path],
+    mapping_file: Path | None,
+    utterances: Sequence[Path],
+    labels: Sequence[str],
+) -> tuple[list[Labelled], list[Question]]:
+    """Return the texts of all files and the questions that their labels answer."""
+    found, asked = read_utterances(utterances), list(ASKED) if utterances else []
+    if files:
+        if mapping_file is None:
+            raise CommandError("Give the columns of the files with --mapping.")
+        mapping = load_mapping(mapping_file)
+        if utterances:  # a label may be of the utterances alone
+            names = [one.name for one in questions(mapping)]
+            stated = questions(mapping, [name for name in labels if name in names])
+        else:
+            stated = questions(mapping, labels)
+        asked += [one for one in stated if one not in asked]
+        found += read_labelled(files, mapping)
     if not found:
-        raise CommandError("The files hold no text. Check `text` in the mapping.")
-    return found
+        raise CommandError(
+            "There is no text. Give files, or --utterances, and check `text` in the mapping."
+        )
+    return found, [one for one in asked if not labels or one.name in labels]

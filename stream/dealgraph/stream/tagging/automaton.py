@@ -11,6 +11,9 @@ from dealgraph.stream.tagging.lexicon import Cue, Cues, Lexicon, LexiconError
 WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 """Characters that make up words with boundaries."""
 
+STATED: Final = 16
+"""Topics that a tenant's own words state hold this many bits higher, too, in the sets of entries."""
+
 
 class Entry(NamedTuple):
     """What a match means; `length` in bytes, `starts`/`ends` ask for a word boundary there."""
@@ -53,7 +56,7 @@ def build_automaton(
     for name in products:
         _draft(drafts, name).hides = True
     for name in competitors:
-        _draft(drafts, name).topics |= topic_set(Topic.COMPETITOR)
+        _draft(drafts, name).topics |= _stated(topic_set(Topic.COMPETITOR))
     plain = _automaton({word: draft.entry(word) for word, draft in drafts.items()})
     return _automaton({word: _inherit(plain, word, draft) for word, draft in drafts.items()})
 
@@ -127,7 +130,8 @@ def _add_lexicon(drafts: dict[str, _Draft], lexicon: Lexicon) -> None:
         drafts.pop(spell(normalise(word).strip()).removesuffix("*"), None)
     for topic in Topic:
         for word in cast("tuple[str, ...]", getattr(lexicon.topics, topic.name.lower())):
-            _draft(drafts, word).topics |= topic_set(topic)
+            bits = topic_set(topic)
+            _draft(drafts, word).topics |= _stated(bits) if not lexicon.shipped else bits
     for field in Cues.__struct_fields__:
         name = field.removesuffix("_opening")
         bits = Cue[name.upper()]
@@ -143,6 +147,10 @@ def _add_lexicon(drafts: dict[str, _Draft], lexicon: Lexicon) -> None:
         _draft(drafts, word).valence = weight
     for word, weight in lexicon.arousal.items():
         _draft(drafts, word).arousal = weight
+
+
+def _stated(topics: int) -> int:
+    return topics | topics << STATED
 
 
 def _automaton(entries: Mapping[str, Entry]) -> ahocorasick.Automaton:

@@ -87,7 +87,7 @@ def explain(tagger: LearntTagger | LexiconTagger, text: str, side: Side) -> Expl
 
 def explain_model(model: LinearModel, said: Said, reading: Reading) -> list[ClassScore]:
     """Return the classes of every head with the parts of their scores, the largest parts first."""
-    given = features([said], [reading], model.blocks, model.bits)
+    given = model.known(features([said], [reading], model.blocks, model.bits))
     adds = model.contributions(given)
     names = [_name(model, given, at, said) for at in range(len(given.rows))]
     found: list[ClassScore] = []

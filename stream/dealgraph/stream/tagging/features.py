@@ -35,6 +35,8 @@ class BlockKind(StrEnum):
     CHARACTERS = "characters"
     MARKS = "marks"
     LEXICON = "lexicon"
+    TOPICS = "topics"
+    VECTORS = "vectors"
     WORDS_BEFORE = "words_before"
     PLACE = "place"
 
@@ -47,6 +49,17 @@ class Block(Struct, frozen=True, forbid_unknown_fields=True):
     shortest: int = 1
     longest: int = 1
 
+
+_SALES: Final = (
+    Block(BlockKind.MARKS, 0.4),
+    Block(BlockKind.LEXICON, 0.4),
+    Block(BlockKind.TOPICS, 0.4),
+)
+SALES: Final = {
+    "en": (Block(BlockKind.WORDS, 1.0, 1, 2), *_SALES, Block(BlockKind.VECTORS, 1.5, 1, 1)),
+    "zh": (Block(BlockKind.WORDS, 1.0, 1, 3), *_SALES, Block(BlockKind.VECTORS, 1.5, 1, 4)),
+}
+"""Features of the shipped models, by language; as `ALONE` they look at one text."""
 
 ALONE: Final = (
     Block(BlockKind.WORDS, 1.0, 1, 2),
@@ -73,6 +86,7 @@ class Said(Struct, frozen=True, gc=False):
     before: str = ""
     same: tuple[bool, bool] = (False, False)
     position: int = 0
+    side: Side = Side.UNKNOWN
 
 
 class Features(Struct, frozen=True, gc=False):
@@ -101,6 +115,10 @@ def features(
             parts.append(marks(own))
         elif block.kind is BlockKind.LEXICON:
             parts.append(values(np.array([_found(one) for one in readings], np.int64), 100))
+        elif block.kind is BlockKind.TOPICS:
+            parts.append(_topics(said, readings))
+        elif block.kind is BlockKind.VECTORS:
+            parts.append(word_grams(own, block.longest))
         elif block.kind is BlockKind.WORDS_BEFORE:
             parts.append(word_grams(letters([one.before for one in said]), block.longest))
         else:
@@ -131,6 +149,24 @@ def needs_context(blocks: Sequence[Block]) -> bool:
     """Return whether any block looks at more than the text itself."""
     return any(block.kind in _CONTEXT for block in blocks)
 
+
+def _topics(said: Sequence[Said], readings: Sequence[Reading]) -> Grams:
+    """Return one feature per topic and cue that the lexicon found, and one for the side.
+
+    They stand nowhere in the text; `starts` holds the number of each instead, for its name.
+    """
+    count = len(said)
+    found = np.fromiter((one.topics | one.cues << _TOPICS for one in readings), np.int64, count)
+    sides = np.fromiter((one.side for one in said), np.int64, count)
+    held = (found[:, None] >> np.arange(_TOPICS + _CUES)) & 1
+    texts, numbers = np.nonzero(held)
+    numbers = np.concatenate((numbers, _TOPICS + _CUES + sides))
+    texts = np.concatenate((texts, np.arange(count)))
+    return Grams(numbers.astype(np.uint64) + np.uint64(1), texts, numbers, np.zeros_like(texts))
+
+
+_TOPICS: Final = 16
+_CUES: Final = 12
 
 _NAMES: Final = {
     BlockKind.MARKS: (

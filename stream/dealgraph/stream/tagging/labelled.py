@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from dealgraph.graph.model import Side
 from dealgraph.stream.connectors.connector import Options
 from dealgraph.stream.connectors.errors import SourceError
 from dealgraph.stream.connectors.mapping import Mapping as Columns
@@ -17,6 +18,7 @@ from dealgraph.stream.connectors.registry import connector
 from dealgraph.stream.connectors.roster import Roster
 from dealgraph.stream.interaction import Interaction
 from dealgraph.stream.tagging.features import Said
+from dealgraph.stream.tagging.measures import Measure
 
 _ONE: Final = "label_"
 _MANY: Final = "labels_"
@@ -31,10 +33,14 @@ class Labelled(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """What is asked of every text: the name of a label, and whether many classes may hold."""
+    """What is asked of every text: the name of a label, and whether many classes may hold.
+
+    `measure` is what its decisions are to be good at, where that is not the plan's.
+    """
 
     name: str
     several: bool
+    measure: Measure | None = None
 
 
 def questions(mapping: Columns, wanted: Sequence[str] = ()) -> tuple[Question, ...]:
@@ -72,7 +78,11 @@ def read_labelled(paths: Sequence[Path], mapping: Columns) -> list[Labelled]:
                 session, texts, speakers = item.session, [], []
             speaker = item.actor.native_id or item.actor.name
             found.append(
-                Labelled(_said(item.text, speaker, texts, speakers), session, _labels(item))
+                Labelled(
+                    _said(item.text, speaker, item.actor.side, texts, speakers),
+                    session,
+                    _labels(item),
+                )
             )
             texts.append(item.text)
             speakers.append(speaker)
@@ -107,11 +117,11 @@ def _interactions(path: Path, mapping: Columns) -> Iterator[Interaction]:
             yield step.item
 
 
-def _said(text: str, speaker: str, texts: list[str], speakers: list[str]) -> Said:
+def _said(text: str, speaker: str, side: Side, texts: list[str], speakers: list[str]) -> Said:
     before = texts[-1] if texts else ""
     one = bool(speakers) and speakers[-1] == speaker
     two = len(speakers) > 1 and speakers[-2] == speaker
-    return Said(text, before, (one, two), len(texts))
+    return Said(text, before, (one, two), len(texts), side)
 
 
 def _labels(item: Interaction) -> dict[str, tuple[str, ...]]:

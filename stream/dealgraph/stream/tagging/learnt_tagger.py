@@ -1,11 +1,13 @@
-"""A tagger that asks the lexicon first and a linear model where the lexicon is silent.
+"""A tagger that reads with the lexicon and decides with a linear model per language.
 
-The lexicon knows what it knows: a word that it finds weighs more than a model trained on talk of another
-kind. So topics are the lexicon's alone; the model of the text's language speaks
+What the lexicon finds is evidence for the model, beside words, vectors and the side. The model speaks
 
-- of the mood, where no word of the lexicon has one and the model is sure enough;
-- of the feeling's name, always: the likeliest of those that have such a valence;
-- of the kind, where the rules say STATEMENT because nothing fitted.
+- of the topics it knows; of the others the lexicon does;
+- of the kind, where it can be: a statement on a price must have that topic, a rep has no concern;
+- of the mood of customers: good, bad or neither, and the likeliest feeling that fits.
+
+**What a tenant states goes before the model**: its own words and the names of competitors always have their
+topic, and what it hides or removes, products included, the model never sees.
 
 A model looks at the text alone, never at the one before: events come late and shuffled, and the same text
 must have the same tags in every order.
@@ -17,94 +19,27 @@ from importlib import resources
 from typing import Final
 
 import numpy as np
-from msgspec import Struct, structs
+from msgspec import structs
 
-from dealgraph.graph.model import ActionKind, Emotion, Feeling, Side
+from dealgraph.graph.model import ActionKind, Emotion, Side, Topic
 from dealgraph.stream.tagging.features import Said, needs_context
 from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger, Reading, tags_of
-from dealgraph.stream.tagging.linear_model import Doubles, Head, LinearModel, probabilities
+from dealgraph.stream.tagging.linear_model import Doubles, LinearModel, probabilities
 from dealgraph.stream.tagging.model_file import ModelError, read_model
+from dealgraph.stream.tagging.moods import BAD, GOOD, MOODS, NEUTRAL, Feelings, moods
 from dealgraph.stream.tagging.tags import Tags, Utterance
+from dealgraph.stream.tagging.telling import OTHER, KindTeller, TopicTeller
 
-FEELING: Final = "feeling"
-"""The head that speaks of the mood."""
+TOPICS: Final = "topics"
+"""The head that speaks of topics; its classes are names of `Topic`."""
 KIND: Final = "kind"
-"""The head that speaks of what is done."""
+"""The head that speaks of what is done; its classes are names of `ActionKind`, or "other"."""
+MOOD: Final = "mood"
+"""The head that tells good, neutral and bad moods."""
+FEELING: Final = "feeling"
+"""The head that names feelings; in a model without a head of moods it speaks of the mood, too."""
 SHIPPED: Final = ("en", "zh")
 """Languages with a model in this package."""
-
-
-class Mood(Struct, frozen=True):
-    """Where a feeling lies: valence in [-1, 1], arousal in [0, 1]."""
-
-    valence: float
-    arousal: float
-
-
-MOODS: Final = {
-    "neutral": Mood(0.0, 0.2),
-    "calm": Mood(0.5, 0.2),
-    "joy": Mood(0.8, 0.6),
-    "surprise": Mood(0.0, 0.7),
-    "anger": Mood(-0.8, 0.8),
-    "disgust": Mood(-0.6, 0.5),
-    "fear": Mood(-0.6, 0.6),
-    "sadness": Mood(-0.7, 0.3),
-}
-"""The feelings that a model may name, about where Russell's circumplex (1980) has them."""
-
-
-class _Feelings:
-    """A head of feelings, ready to be read.
-
-    Drama is angrier than business. Probabilities are carried over to the shares assumed for business by
-    p(c) share'(c) / share(c), brought to a sum of 1 (Saerens, Latinne and Decaestecker 2002).
-    """
-
-    def __init__(self, head: Head) -> None:
-        self.valence = np.array([MOODS[name].valence for name in head.classes])
-        self.arousal = np.array([MOODS[name].arousal for name in head.classes])
-        shares = np.array(head.shares)
-        self.factor = np.ones(len(shares))
-        for sign, share in _SHARES.items():
-            members = np.sign(self.valence) == sign
-            self.factor[members] = share / max(float(shares[members].sum()), 1e-6)
-        self.good = (self.valence > 0).astype(float)
-        self.bad = (self.valence < 0).astype(float)
-        self.names = [Feeling[name.upper()] for name in head.classes]
-
-    def carried(self, likely: Doubles) -> Doubles:
-        """Return the probabilities with the shares of business."""
-        carried = likely * self.factor
-        return np.asarray(carried / carried.sum(axis=1, keepdims=True))
-
-    def name(self, carried: Doubles, valences: Sequence[float]) -> list[Feeling]:
-        """Return per text the likeliest feeling that has the sign of its valence, or UNKNOWN."""
-        fits = np.sign(self.valence) == np.sign(np.array(valences))[:, None]
-        best = np.where(fits, carried, -1.0).argmax(axis=1)
-        return [
-            self.names[at] if fits[row, at] else Feeling.UNKNOWN
-            for row, at in enumerate(best.tolist())
-        ]
-
-    def moods(self, carried: Doubles) -> list[Emotion | None]:
-        """Return the mood per text where it is surely good or bad, else None."""
-        good, bad = carried @ self.good, carried @ self.bad
-        valence, arousal = carried @ self.valence, carried @ self.arousal
-        return [
-            Emotion(v, a, max(up, down)) if abs(up - down) >= _SURE_OF_MOOD else None
-            for v, a, up, down in zip(
-                valence.tolist(), arousal.tolist(), good.tolist(), bad.tolist(), strict=True
-            )
-        ]
-
-
-_KINDS: Final = {"question": ActionKind.QUESTION, "small_talk": ActionKind.SMALL_TALK}
-_SHARES: Final = {-1: 0.2, 0: 0.6, 1: 0.2}
-"""Shares of bad, neutral and good moods that are assumed of talk in business."""
-_SURE_OF_MOOD: Final = 0.25
-"""Least |P(good) - P(bad)| at which a mood is told."""
-_SURE_OF_KIND: Final = 0.7
 
 
 class LearntTagger:
@@ -116,8 +51,18 @@ class LearntTagger:
             _check(language, model)
         self.lexicon = lexicon
         self.models = models
+        self._topics = {
+            language: TopicTeller(model.heads[model.head(TOPICS)])
+            for language, model in models.items()
+            if model.head(TOPICS) >= 0
+        }
+        self._kinds = {
+            language: KindTeller(model.heads[model.head(KIND)])
+            for language, model in models.items()
+            if model.head(KIND) >= 0
+        }
         self._feelings = {
-            language: _Feelings(model.heads[model.head(FEELING)])
+            language: Feelings(model.heads[model.head(FEELING)])
             for language, model in models.items()
             if model.head(FEELING) >= 0
         }
@@ -143,12 +88,9 @@ class LearntTagger:
             for one, reading in zip(utterances, readings, strict=True)
         ]
         for language in self.models:
-            open_ = [
-                at for at, found in enumerate(tags)
-                if found.language == language and (found.emotion is not None or _is_plain(found))
-            ]  # fmt: skip
-            if open_:
-                self._fill(language, utterances, readings, tags, open_)
+            numbers = [at for at, found in enumerate(tags) if found.language == language]
+            if numbers:
+                self._fill(language, utterances, readings, tags, numbers)
         return tags
 
     def _fill(
@@ -160,42 +102,58 @@ class LearntTagger:
         numbers: Sequence[int],
     ) -> None:
         """Let the model of `language` speak about the texts with these numbers."""
-        model = self.models[language]
-        said = [Said(utterances[at].text) for at in numbers]
-        scores = model.scores(said, [readings[at] for at in numbers])
-        feeling, kind = model.head(FEELING), model.head(KIND)
-        if feeling >= 0:
-            head = model.heads[feeling]
-            self._tell_mood(language, probabilities(head, scores[feeling]), readings, tags, numbers)
-        if kind >= 0:
-            head = model.heads[kind]
-            likely = probabilities(head, scores[kind])
-            for at, row in zip(numbers, likely, strict=True):
-                best = int(row.argmax())
-                found = _KINDS.get(head.classes[best])
-                if found is not None and row[best] >= _SURE_OF_KIND and _is_plain(tags[at]):
-                    tags[at] = structs.replace(tags[at], kind=found, confidence=float(row[best]))
+        model, left = self.models[language], self.lexicon.left
+        said = [Said(left(utterances[at].text), side=utterances[at].side) for at in numbers]
+        part = [readings[at] for at in numbers]
+        scores = model.scores(said, part)
+        sides = np.fromiter((one.side for one in said), np.int64, len(said))
+        topics = np.fromiter((tags[at].topics for at in numbers), np.int64, len(said))
+        if language in self._topics:
+            stated = np.fromiter((one.stated for one in part), np.int64, len(said))
+            topics = self._topics[language].tell(scores[model.head(TOPICS)], topics, stated, sides)
+        found: Sequence[tuple[ActionKind, float]] = [
+            (tags[at].kind, tags[at].confidence) for at in numbers
+        ]
+        if language in self._kinds:
+            found = self._kinds[language].tell(scores[model.head(KIND)], topics, sides, found)
+        felt = self._emotions(language, scores, tags, readings, numbers)
+        for at, (kind, sure), bits in zip(numbers, found, topics.tolist(), strict=True):
+            tags[at] = Tags(kind, sure, bits, felt.get(at), language)
 
-    def _tell_mood(
+    def _emotions(
         self,
         language: str,
-        likely: Doubles,
+        scores: Sequence[Doubles],
+        tags: Sequence[Tags],
         readings: Sequence[Reading],
-        tags: list[Tags],
         numbers: Sequence[int],
-    ) -> None:
-        feelings = self._feelings[language]
-        carried = feelings.carried(likely)
-        told: dict[int, tuple[int, Emotion]] = {}
-        for row, (at, mood) in enumerate(zip(numbers, feelings.moods(carried), strict=True)):
-            emotion = tags[at].emotion
-            if emotion is not None:
-                told[at] = row, emotion if mood is None or readings[at].felt else mood
-        rows = [row for row, _ in told.values()]
-        names = feelings.name(carried[rows], [emotion.valence for _, emotion in told.values()])
-        for (at, (_, emotion)), name in zip(told.items(), names, strict=True):
-            emotion = structs.replace(emotion, feeling=name)
-            tags[at] = structs.replace(tags[at], emotion=emotion)
+    ) -> dict[int, Emotion]:
+        """Return the emotion of each text that may have one, by its number."""
+        model = self.models[language]
+        known = {at: one for at in numbers if (one := tags[at].emotion) is not None}
+        rows = [row for row, at in enumerate(numbers) if at in known]
+        mood, feeling = model.head(MOOD), model.head(FEELING)
+        if not rows:
+            return known
+        if mood >= 0:
+            head = model.heads[mood]
+            likely = probabilities(head, scores[mood][rows])
+            known = dict(zip(known, moods(head, likely, list(known.values())), strict=True))
+        if feeling >= 0:
+            feelings = self._feelings[language]
+            carried = feelings.carried(probabilities(model.heads[feeling], scores[feeling][rows]))
+            if mood < 0:
+                told = zip(known.items(), feelings.moods(carried), strict=True)
+                known = {
+                    at: words if one is None or readings[at].felt else one
+                    for (at, words), one in told
+                }
+            names = feelings.name(carried, [one.valence for one in known.values()])
+            known = {
+                at: structs.replace(one, feeling=name)
+                for (at, one), name in zip(known.items(), names, strict=True)
+            }
+        return known
 
 
 def shipped_models() -> dict[str, LinearModel]:
@@ -207,10 +165,6 @@ def shipped_models() -> dict[str, LinearModel]:
     }
 
 
-def _is_plain(tags: Tags) -> bool:
-    return tags.kind is ActionKind.STATEMENT and not tags.topics
-
-
 def _check(language: str, model: LinearModel) -> None:
     if needs_context(model.blocks):
         raise ModelError(
@@ -218,8 +172,18 @@ def _check(language: str, model: LinearModel) -> None:
             "Train it with --alone."
         )
     for head in model.heads:
-        if head.name == FEELING and (strange := [n for n in head.classes if n not in MOODS]):
+        known = _CLASSES.get(head.name)
+        if known and (strange := [name for name in head.classes if name not in known]):
             raise ModelError(
-                f"The model for {language!r} names the feeling {strange[0]!r}; dealgraph knows "
-                f"{', '.join(MOODS)}. Map it in the mapping's `values`."
+                f"The model for {language!r} names the {head.name} {strange[0]!r}; dealgraph knows "
+                f"{', '.join(known)}. Map it in the mapping's `values`."
             )
+
+
+_CLASSES: Final[Mapping[str, Sequence[str]]] = {
+    TOPICS: tuple(Topic.__members__),
+    KIND: (*ActionKind.__members__, OTHER),
+    MOOD: (GOOD, NEUTRAL, BAD),
+    FEELING: tuple(MOODS),
+}
+"""Classes that heads of the live tagger may have."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 SHIPPED: Final = ("en", "zh")
 """Languages that have a lexicon in this package."""
@@ -84,7 +84,8 @@ class Lexicon(Struct, frozen=True, forbid_unknown_fields=True):
 
     `remove` are words of the lexicons before this one that are to mean nothing any more. `fillers` may
     stand before an opening ("so how …"). `hide` are phrases whose words mean something else. `valence`
-    weighs words from -3 (very bad) to 3 (very good), `arousal` from 0 to 1.
+    weighs words from -3 (very bad) to 3 (very good), `arousal` from 0 to 1. `shipped` is set for those that
+    come with the package: their words are evidence, those of a tenant's own files are orders.
     """
 
     language: str
@@ -95,6 +96,7 @@ class Lexicon(Struct, frozen=True, forbid_unknown_fields=True):
     remove: tuple[str, ...] = ()
     valence: Mapping[str, float] = {}
     arousal: Mapping[str, float] = {}
+    shipped: bool = False
 
 
 def read_lexicon(raw: bytes, name: str) -> Lexicon:
@@ -128,5 +130,8 @@ def shipped_lexicons() -> tuple[Lexicon, ...]:
     """Return the lexicons that come with the package."""
     folder = resources.files("dealgraph.stream.tagging") / "lexicons"
     return tuple(
-        read_lexicon((folder / f"{name}.yaml").read_bytes(), f"{name}.yaml") for name in SHIPPED
+        structs.replace(
+            read_lexicon((folder / f"{name}.yaml").read_bytes(), f"{name}.yaml"), shipped=True
+        )
+        for name in SHIPPED
     )

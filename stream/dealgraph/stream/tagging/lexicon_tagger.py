@@ -28,7 +28,14 @@ import msgspec
 from msgspec import Struct
 
 from dealgraph.graph.model import ActionKind, Emotion, Side, Topic, topic_set
-from dealgraph.stream.tagging.automaton import Entry, build_automaton, find, normalise, spell
+from dealgraph.stream.tagging.automaton import (
+    STATED,
+    Entry,
+    build_automaton,
+    find,
+    normalise,
+    spell,
+)
 from dealgraph.stream.tagging.lexicon import Cue, Lexicon, shipped_lexicons
 from dealgraph.stream.tagging.tags import Tags, Utterance
 
@@ -50,7 +57,7 @@ _PRICE: Final = topic_set(Topic.PRICE)
 _LEGAL: Final = topic_set(Topic.LEGAL)
 _NEXT_STEP: Final = topic_set(Topic.NEXT_STEP)
 _OVER_PROMISE: Final = topic_set(Topic.OVER_PROMISE)
-_DENIABLE: Final = topic_set(Topic.OVER_PROMISE, Topic.SENSITIVE)
+_DENIABLE: Final = topic_set(Topic.OVER_PROMISE, Topic.SENSITIVE) * (1 + (1 << STATED))
 """Topics that a negation takes away: \"we pay no kickbacks\"."""
 
 # Plain integers: the flags of an enumeration cost a microsecond per operation.
@@ -66,6 +73,7 @@ _TURN: Final = int(Cue.TURN)
 _OPENING: Final = int(Cue.OPENING)
 _TROUBLE: Final = int(Cue.TROUBLE)
 _NEGATABLE: Final = _OBJECTION | _WORRY | _TROUBLE | _COMMITMENT | _NEXT
+_PLAIN: Final = (1 << STATED) - 1
 _ASKED: Final = 1024
 """A question mark, kept beside the cues."""
 
@@ -89,8 +97,9 @@ _CALM: Final = 0.2
 class Reading(Struct, frozen=True, gc=False):
     """What the lexicon found in a text, before anything is decided.
 
-    `cues` and `topics` are sets of bits (`lexicon.Cue`, `graph.model.Topic`); `valence` is a sum of weights,
-    `arousal` lies above 0.2, `felt` is the number of words with a valence.
+    `cues` and `topics` are sets of bits (`lexicon.Cue`, `graph.model.Topic`); `stated` are those of
+    the topics whose words the tenant states. `valence` is a sum of weights, `arousal` lies above 0.2, `felt`
+    is the number of words with a valence.
     """
 
     language: str
@@ -100,12 +109,13 @@ class Reading(Struct, frozen=True, gc=False):
     arousal: float
     felt: int
     worded: bool
+    stated: int
 
 
 class LexiconTagger:
     """Tags by lexicons, with the tenant's names of competitors and products added to them."""
 
-    __slots__ = ("_automaton", "_version")
+    __slots__ = ("_automaton", "_silent", "_version")
 
     def __init__(
         self,
@@ -115,6 +125,7 @@ class LexiconTagger:
     ) -> None:
         """Raise LexiconError when an entry or a name is empty."""
         self._automaton = build_automaton(lexicons, competitors, products)
+        self._silent = _silent(lexicons, products)
         content = msgspec.json.encode(
             [RULES_VERSION, list(lexicons), sorted(competitors), sorted(products)], order="sorted"
         )
@@ -144,6 +155,10 @@ class LexiconTagger:
             for start, end, entry in find(self._automaton, spelt)
         ]
 
+    def left(self, text: str) -> str:
+        """Return what a model may read of `text`: without products and what the tenant hides or removes."""
+        return self._silent.sub(" ", text) if self._silent else text
+
     def read(self, text: str) -> Reading:
         """Return what the lexicon finds in `text`."""
         low = normalise(text if len(text) <= MAX_READ else text[:MAX_READ])
@@ -153,7 +168,10 @@ class LexiconTagger:
         found = find(self._automaton, spelt)
         cues, topics, valence, arousal, felt = _gather(found, spelt)
         arousal += 0.15 * min(3, low.count("!"))
-        return Reading(language, cues, topics, valence, arousal, felt, bool(language or found))
+        stated = topics >> STATED
+        return Reading(
+            language, cues, topics & _PLAIN, valence, arousal, felt, bool(language or found), stated
+        )
 
 
 def tags_of(reading: Reading, side: Side, *, with_emotion: bool) -> Tags:
@@ -170,6 +188,21 @@ def tags_of(reading: Reading, side: Side, *, with_emotion: bool) -> Tags:
 def load_default_tagger(competitors: Sequence[str] = ()) -> LexiconTagger:
     """Return the tagger with the shipped lexicons and these names of competitors."""
     return LexiconTagger(shipped_lexicons(), competitors)
+
+
+def _silent(lexicons: Sequence[Lexicon], products: Sequence[str]) -> re.Pattern[str] | None:
+    """Return a pattern of the words that are to mean nothing, the longest first, or None."""
+    own = [word for one in lexicons if not one.shipped for word in (*one.hide, *one.remove)]
+    found = sorted(
+        {word.strip() for word in (*own, *products)}, key=lambda word: (-len(word), word)
+    )
+    parts = []
+    for word in found:
+        bare = word.removesuffix("*")
+        spelt = re.sub(r"(\\-|\\ )+", r"[\\s-]+", re.escape(bare))
+        open_ended = r"\w*" if word != bare else r"\b" if bare[-1:].isascii() else ""
+        parts.append((r"\b" if bare[:1].isascii() else "") + spelt + open_ended)
+    return re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
 
 def shown(text: str) -> str:

@@ -1,21 +1,24 @@
 """Linear models over hashed features: scores, calibrated probabilities, decisions, contributions.
 
-A model has one table of 2^bits rows with a column per class of each head. The score of a class is the sum,
-over a text's features, of rarity times scale (`features.scales`) times weight, plus a bias. A head of one
-label turns scores s into probabilities by softmax(slope s + shift), fitted on scores of dialogues the weights
-had not seen; it decides for the class with the largest log-probability plus `lean`, so that what is reported
-as likely and what is best by the measure asked for are kept apart. A head of several labels does the same
-with a logistic function per class, and lets a label stand where the logit plus `lean` is above 0.
+A model hashes into 2^bits rows; those it uses have a line in one table, with a column per class of each head.
+The score of a class is the sum, over a text's features, of rarity times scale (`features.scales`) times
+weight, plus a bias. A head of one label turns scores s into probabilities by softmax(slope s + shift), fitted
+on scores of dialogues the weights had not seen; it decides for the class with the largest log-probability
+plus `lean`, so that what is reported as likely and what is best by the measure asked for are kept apart. A
+head of several labels does the same with a logistic function per class, and lets a label stand where the
+logit plus `lean` is above 0.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from dealgraph.stream.tagging.features import Block, Features, Floats, Said, features, scales
+from dealgraph.stream.tagging.grams import Places
 from dealgraph.stream.tagging.lexicon_tagger import Reading
 
 Doubles = NDArray[np.float64]
@@ -43,7 +46,7 @@ class Head(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LinearModel(Struct, frozen=True):
-    """Heads, features, `rarity` per row (0: the row is not used) and `table` of (rows, classes of all heads).
+    """Heads, features, the rows in `used`, their rarity and `table` of (rows in use, all classes).
 
     `table` holds weights already multiplied by rarity. `card` says in words what it was trained on.
     """
@@ -51,10 +54,18 @@ class LinearModel(Struct, frozen=True):
     heads: tuple[Head, ...]
     blocks: tuple[Block, ...]
     bits: int
+    used: Places
     rarity: Floats
     table: Floats
     card: str
     digest: str = ""
+    place: NDArray[np.int32] = msgspec.field(default_factory=lambda: np.zeros(0, np.int32))
+    """Where a row stands in `table`, -1 for one that is not in use; worked out from `used`."""
+
+    def __post_init__(self) -> None:
+        place = np.full(1 << self.bits, -1, np.int32)
+        place[self.used] = np.arange(len(self.used), dtype=np.int32)
+        msgspec.structs.force_setattr(self, "place", place)
 
     def head(self, name: str) -> int:
         """Return the number of the head called `name`, or -1."""
@@ -70,14 +81,23 @@ class LinearModel(Struct, frozen=True):
         return self._by_head(together)
 
     def _scores(self, said: Sequence[Said], readings: Sequence[Reading]) -> Doubles:
-        given = features(said, readings, self.blocks, self.bits)
+        given = self.known(features(said, readings, self.blocks, self.bits))
         if given.count == 1:
             scale = scales(given, self.blocks, self.rarity)
             return np.asarray((scale @ self.table[given.rows])[None, :], np.float64)
         return sums(given, self.contributions(given))
 
+    def known(self, given: Features) -> Features:
+        """Return the features that the model uses, their rows as places in `table`."""
+        place = self.place[given.rows]
+        kept = np.flatnonzero(place >= 0)
+        return Features(
+            place[kept], given.texts[kept], given.blocks[kept], given.starts[kept],
+            given.ends[kept], given.count,
+        )  # fmt: skip
+
     def contributions(self, given: Features) -> Floats:
-        """Return what each feature adds to each class of all heads, shaped (features, classes)."""
+        """Return what each of the `known` features adds to each class, shaped (features, classes)."""
         scale = scales(given, self.blocks, self.rarity)
         return np.asarray(self.table[given.rows] * scale[:, None])
 

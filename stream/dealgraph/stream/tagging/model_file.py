@@ -1,7 +1,7 @@
 """Models in files: safetensors with the label schema in its metadata and a digest over everything.
 
-No pickle: a file holds numbers and text and cannot run anything. Half precision is enough for weights; rows
-that no text of the training reaches are zero and cost what any row costs.
+No pickle: a file holds numbers and text and cannot run anything. Half precision is enough for weights, and
+only the rows in use are stored.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from dealgraph.stream.tagging import grams
 from dealgraph.stream.tagging.features import Block
 from dealgraph.stream.tagging.linear_model import Head, LinearModel
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of what a file holds; raise it when `Head`, `Block` or the meaning of the features changes."""
 
 _SUFFIX: Final = ".safetensors"
@@ -50,7 +50,11 @@ def save_model(model: LinearModel, path: Path) -> LinearModel:
         raise ModelError(f"{path}: the name of a model ends in {_SUFFIX}.")
     label = _Label(SCHEMA, grams.VERSION, model.bits, model.blocks, model.heads, model.card)
     text = msgspec.json.encode(label).decode()
-    tensors = {"rarity": model.rarity.astype(np.float16), "table": model.table.astype(np.float16)}
+    tensors = {
+        "used": model.used.astype(np.uint32),
+        "rarity": model.rarity.astype(np.float16),
+        "table": model.table.astype(np.float16),
+    }
     digest = _digest(text, tensors)
     raw = safetensors.numpy.save(tensors, {"label": text, "digest": digest})
     path.write_bytes(raw)
@@ -91,12 +95,16 @@ def read_model(raw: bytes, name: str) -> LinearModel:
 
 
 def _model(label: _Label, tensors: dict[str, np.ndarray], digest: str, name: str) -> LinearModel:
+    used = tensors["used"].astype(np.int64)
     rarity = tensors["rarity"].astype(np.float32)
     table = tensors["table"].astype(np.float32)
     classes = sum(len(head.classes) for head in label.heads)
-    if rarity.shape != (1 << label.bits,) or table.shape != (1 << label.bits, classes):
+    fits = rarity.shape == used.shape == (len(table),) and table.shape[1:] == (classes,)
+    if not fits or (used >= 1 << label.bits).any():
         raise ModelError(f"{name}: its tables do not fit its labels. Train it again.")
-    return LinearModel(label.heads, label.blocks, label.bits, rarity, table, label.card, digest)
+    return LinearModel(
+        label.heads, label.blocks, label.bits, used, rarity, table, label.card, digest
+    )
 
 
 def _digest(text: str, tensors: dict[str, np.ndarray]) -> str:

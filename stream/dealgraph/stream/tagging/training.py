@@ -20,12 +20,14 @@ from msgspec import Struct, structs
 from dealgraph.graph.model import Side
 from dealgraph.stream.tagging.features import (
     Block,
+    BlockKind,
     Features,
     Floats,
     features,
     needs_context,
     scales,
 )
+from dealgraph.stream.tagging.grams import Places
 from dealgraph.stream.tagging.labelled import Labelled, Question, folds
 from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger, Reading, tags_of
 from dealgraph.stream.tagging.linear_model import (
@@ -38,6 +40,7 @@ from dealgraph.stream.tagging.linear_model import (
 )
 from dealgraph.stream.tagging.measures import Measure, Truth, lean_for, measure_of
 from dealgraph.stream.tagging.model_file import ModelError
+from dealgraph.stream.tagging.vectors import Vectors
 
 MIN_TEXTS: Final = 20
 """A class that fewer texts have is left out; texts of it count as of no class."""
@@ -50,13 +53,17 @@ _RARE: Final = 2
 
 
 class Plan(Struct, frozen=True):
-    """How to train: features, size of the table (2^bits rows), what to be good at, strengths to try."""
+    """How to train: features, size of the table (2^bits rows), what to be good at, strengths to try.
+
+    `vectors` are what a block of vectors knows of words.
+    """
 
     blocks: tuple[Block, ...]
     measure: Measure
     bits: int = 18
     strengths: tuple[float, ...] = (0.5, 1.0, 2.0)
     folds: int = 5
+    vectors: Vectors | None = None
 
 
 class Corpus(Struct, frozen=True):
@@ -80,22 +87,21 @@ def train(corpus: Corpus, asked: Sequence[Question], plan: Plan, title: str) -> 
 
     Raises ModelError when a question has too few labelled texts or classes.
     """
-    rarity, matrix, used = _design(corpus, plan)
+    design = design_of(corpus, plan)
     heads: list[Head] = []
-    table = np.zeros((1 << plan.bits, 0), np.float32)
+    columns: list[Floats] = []
     for question in asked:
-        head, weights = _train_head(corpus, matrix, question, plan)
+        head, weights = _train_head(corpus, design.matrix, question, plan)
         heads.append(head)
-        column = np.zeros((1 << plan.bits, len(head.classes)), np.float32)
-        column[used] = weights * rarity[used, None]
-        table = np.concatenate([table, column], axis=1)
-    model = LinearModel(tuple(heads), plan.blocks, plan.bits, rarity, table, "")
+        columns.append(np.asarray(design.spread @ weights, np.float32) * design.rarity[:, None])
+    table = np.concatenate(columns, axis=1)
+    model = LinearModel(tuple(heads), plan.blocks, plan.bits, design.used, design.rarity, table, "")
     return structs.replace(model, card=_card(model, plan, title))
 
 
 def labels_of(corpus: Corpus, head: Head) -> tuple[list[int], Truth]:
     """Return the numbers of the texts that the head's question was answered for, and their classes."""
-    numbers = [at for at, one in enumerate(corpus.labelled) if one.labels.get(head.name)]
+    numbers = [at for at, one in enumerate(corpus.labelled) if head.name in one.labels]
     truth = np.zeros((len(numbers), len(head.classes)), bool)
     column = {name: at for at, name in enumerate(head.classes)}
     for row, number in enumerate(numbers):
@@ -112,38 +118,70 @@ def lexicon_key(reading: Reading) -> str:
     return f"{tags.kind.name.lower()}/{'+' if valence > 0.2 else '-' if valence < -0.2 else '0'}"
 
 
-def _design(corpus: Corpus, plan: Plan) -> tuple[Floats, Any, Any]:
-    """Return rarity per row, the matrix of texts by used rows, and the used rows."""
-    from scipy.sparse import csr_matrix  # type: ignore[import-untyped,unused-ignore]
+class Design(Struct, frozen=True):
+    """What weights are fitted on: `matrix` of (texts, inputs), the `used` rows and their rarity.
+
+    `spread` of (used rows, inputs) carries weights of inputs over to rows: an input is a row, or one
+    dimension of the vectors, of which each row of a word holds its own share. So a word that no text of the
+    training holds has the weights of words that are used alike, and a vector costs no more than a word.
+    """
+
+    matrix: Any
+    used: Places
+    rarity: Floats
+    spread: Any
+
+
+def design_of(corpus: Corpus, plan: Plan) -> Design:
+    """Return the design of a corpus."""
+    from scipy.sparse import csr_matrix, hstack, identity  # type: ignore[import-untyped,unused-ignore]
 
     said = [one.said for one in corpus.labelled]
-    batches: list[Features] = []
-    seen = np.zeros(1 << plan.bits, np.int64)
-    for at in range(0, len(said), CHUNK):
-        given = features(
-            said[at : at + CHUNK], corpus.readings[at : at + CHUNK], plan.blocks, plan.bits
-        )
-        batches.append(given)
-        pairs = np.unique(given.texts * (1 << plan.bits) + given.rows)
-        seen += np.bincount(pairs % (1 << plan.bits), minlength=1 << plan.bits)
-    rarity = np.where(seen >= _RARE, np.log((1 + len(said)) / (1 + seen)) + 1, 0).astype(np.float32)
+    batches = [
+        features(said[at : at + CHUNK], corpus.readings[at : at + CHUNK], plan.blocks, plan.bits)
+        for at in range(0, len(said), CHUNK)
+    ]
+    vector = next((n for n, b in enumerate(plan.blocks) if b.kind is BlockKind.VECTORS), -1)
+    rarity = _rarity(batches, plan, len(said), vector)
+    known, coordinates = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+    if plan.vectors is not None and vector >= 0:
+        known, shares, coordinates = plan.vectors.rows(vector, plan.bits)
+        free = rarity[known] == 0  # a row that a text uses already stays that text's
+        known, coordinates = known[free], coordinates[free]
+        rarity[known] = shares[free]
     rarity = rarity.astype(np.float16).astype(np.float32)  # as the file will hold it
+    used = np.flatnonzero(rarity)
+    place = np.full(1 << plan.bits, -1, np.int64)
+    place[used] = np.arange(len(used))
     values = np.concatenate(
         [rarity[given.rows] * scales(given, plan.blocks, rarity) for given in batches]
     )
     rows = np.concatenate([given.rows for given in batches])
     texts = np.concatenate([given.texts + at * CHUNK for at, given in enumerate(batches)])
-    used = np.flatnonzero(rarity)
-    place = np.zeros(1 << plan.bits, np.int64)
-    place[used] = np.arange(len(used))
     kept = rarity[rows] > 0
-    matrix = csr_matrix(
+    whole = csr_matrix(
         (values[kept], (texts[kept], place[rows[kept]])), shape=(len(said), len(used))
     )
-    return rarity, matrix, used
+    plain = np.setdiff1d(np.arange(len(used)), place[known])
+    wide = coordinates.shape[1]
+    line, column = np.repeat(place[known], wide), np.tile(np.arange(wide), len(known))
+    vectors = csr_matrix((coordinates.ravel(), (line, column)), shape=(len(used), wide))
+    spread = hstack([identity(len(used), format="csc", dtype=np.float32)[:, plain], vectors])
+    return Design((whole @ spread).tocsr(), used, rarity[used], spread.tocsr())
+
+
+def _rarity(batches: Sequence[Features], plan: Plan, texts: int, without: int) -> Floats:
+    """Return the rarity of every row, 0 where fewer than `_RARE` texts use it; block `without` counts not."""
+    seen = np.zeros(1 << plan.bits, np.int64)
+    for given in batches:
+        kept = given.blocks != without
+        pairs = np.unique(given.texts[kept] * (1 << plan.bits) + given.rows[kept])
+        seen += np.bincount(pairs % (1 << plan.bits), minlength=1 << plan.bits)
+    return np.where(seen >= _RARE, np.log((1 + texts) / (1 + seen)) + 1, 0).astype(np.float32)
 
 
 def _train_head(corpus: Corpus, matrix: Any, question: Question, plan: Plan) -> tuple[Head, Floats]:
+    measure = question.measure or plan.measure
     head = _empty_head(corpus, question)
     numbers, truth = labels_of(corpus, head)
     if not question.several:
@@ -156,16 +194,16 @@ def _train_head(corpus: Corpus, matrix: Any, question: Question, plan: Plan) -> 
         scores = np.zeros(truth.shape)
         for part in parts:
             rest = np.setdiff1d(np.arange(len(numbers)), part)
-            weights, bias = _fit(given[rest], truth[rest], head, plan.measure, strength)
+            weights, bias = _fit(given[rest], truth[rest], head, measure, strength)
             scores[part] = given[part] @ weights + bias
-        calibrated = _calibrate(head, scores, truth, plan.measure)
+        calibrated = _calibrate(head, scores, truth, measure)
         likely = probabilities(calibrated, scores)
-        reached = measure_of(plan.measure, truth, decide(calibrated, likely))
+        reached = measure_of(measure, truth, decide(calibrated, likely))
         if best is None or reached > best[0]:
             best = reached, strength, calibrated
     if best is None:
         raise ModelError("Give at least one strength to try.")
-    weights, bias = _fit(given, truth, head, plan.measure, best[1])
+    weights, bias = _fit(given, truth, head, measure, best[1])
     return structs.replace(best[2], bias=tuple(map(float, bias))), weights.astype(np.float32)
 
 
@@ -174,7 +212,7 @@ def _empty_head(corpus: Corpus, question: Question) -> Head:
     by_key: dict[str, Counter[tuple[str, ...]]] = {}
     for one, reading in zip(corpus.labelled, corpus.readings, strict=True):
         found = one.labels.get(question.name)
-        if found:
+        if found is not None:
             counts.update(set(found))
             by_key.setdefault(lexicon_key(reading), Counter())[found] += 1
     classes = tuple(name for name, count in counts.most_common() if count >= MIN_TEXTS)
@@ -183,7 +221,7 @@ def _empty_head(corpus: Corpus, question: Question) -> Head:
             f"Label {question.name!r}: fewer than two classes have {MIN_TEXTS} texts. Give more "
             "files, or check the mapping."
         )
-    total = sum(counts.values())
+    total = sum(sum(found.values()) for found in by_key.values())
     zeros = (0.0,) * len(classes)
     return Head(
         question.name, classes, question.several, zeros, (1.0,) * len(classes), zeros, zeros,
@@ -234,8 +272,9 @@ def _fit_one(given: Any, column: np.ndarray, strength: float) -> tuple[Doubles, 
     if not column.any():
         return np.zeros(given.shape[1]), -20.0
     weight = {True: float(((~column).sum() / column.sum()) ** 0.5), False: 1.0}
-    yes = np.asarray(given[column].sum(0)).ravel() + 0.1
-    no = np.asarray(given[~column].sum(0)).ravel() + 0.1
+    size = abs(given)  # dimensions of vectors may lie below 0
+    yes = np.asarray(size[column].sum(0)).ravel() + 0.1
+    no = np.asarray(size[~column].sum(0)).ravel() + 0.1
     ratio = np.log((yes / yes.sum()) / (no / no.sum()))
     weights, bias = np.zeros(given.shape[1]), 0.0
     for scale, power in ((np.ones_like(ratio), strength), (ratio, strength / 8)):
