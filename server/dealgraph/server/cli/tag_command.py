@@ -297,7 +297,8 @@ def _read(
             stated = questions(mapping, [name for name in labels if name in names])
         else:
             stated = questions(mapping, labels)
-        asked += [one for one in stated if one not in asked]
+        known = {one.name for one in asked}
+        asked += [one for one in stated if one.name not in known]
         found += read_labelled(files, mapping)
     if not found:
         raise CommandError(
