@@ -21,7 +21,7 @@ from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger, Reading
 from dealgraph.stream.tagging.linear_model import LinearModel, probabilities
 from dealgraph.stream.tagging.tags import Tags
 
-_IN_TEXT: Final = (BlockKind.WORDS, BlockKind.CHARACTERS)
+_IN_TEXT: Final = (BlockKind.WORDS, BlockKind.CHARACTERS, BlockKind.VECTORS)
 
 
 class Word(Struct, frozen=True):
@@ -116,6 +116,8 @@ def _name(model: LinearModel, given: Features, at: int, said: Said) -> str:
         return f"{text_of(start, end, said.text)!r}"
     if kind is BlockKind.WORDS_BEFORE:
         return f"before: {text_of(start, end, said.before)!r}"
+    if kind is BlockKind.TOPICS:
+        return f"({name_of(kind, start)})"
     begins = int(np.argmax(given.blocks == number))
     return f"({name_of(kind, at - begins)})"
 

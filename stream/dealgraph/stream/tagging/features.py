@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from dealgraph.graph.model import Side
+from dealgraph.graph.model import Side, Topic
 from dealgraph.stream.tagging.grams import (
     Grams,
     Places,
@@ -23,6 +23,7 @@ from dealgraph.stream.tagging.grams import (
     values,
     word_grams,
 )
+from dealgraph.stream.tagging.lexicon import Cue
 from dealgraph.stream.tagging.lexicon_tagger import Reading, tags_of
 
 Floats = NDArray[np.float32]
@@ -52,7 +53,6 @@ class Block(Struct, frozen=True, forbid_unknown_fields=True):
 
 _SALES: Final = (
     Block(BlockKind.MARKS, 0.4),
-    Block(BlockKind.LEXICON, 0.4),
     Block(BlockKind.TOPICS, 0.4),
 )
 SALES: Final = {
@@ -151,22 +151,31 @@ def needs_context(blocks: Sequence[Block]) -> bool:
 
 
 def _topics(said: Sequence[Said], readings: Sequence[Reading]) -> Grams:
-    """Return one feature per topic and cue that the lexicon found, and one for the side.
+    """Return one feature per topic and cue that the lexicon found, and one each for side and valence.
 
     They stand nowhere in the text; `starts` holds the number of each instead, for its name.
     """
     count = len(said)
     found = np.fromiter((one.topics | one.cues << _TOPICS for one in readings), np.int64, count)
+    felt = np.fromiter((one.valence for one in readings), np.float64, count)
     sides = np.fromiter((one.side for one in said), np.int64, count)
-    held = (found[:, None] >> np.arange(_TOPICS + _CUES)) & 1
-    texts, numbers = np.nonzero(held)
-    numbers = np.concatenate((numbers, _TOPICS + _CUES + sides))
-    texts = np.concatenate((texts, np.arange(count)))
-    return Grams(numbers.astype(np.uint64) + np.uint64(1), texts, numbers, np.zeros_like(texts))
+    texts, numbers = np.nonzero((found[:, None] >> _PLACES) & 1)
+    every = np.arange(count)
+    numbers = np.concatenate((numbers, _SIDES + sides, _VALENCES + _valence(felt)))
+    texts = np.concatenate((texts, every, every))
+    hashes = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(1 << 32)
+    return Grams(hashes, texts, numbers, np.zeros_like(texts))
+
+
+def _valence(felt: NDArray[np.float64]) -> Places:
+    return np.clip(np.rint(felt * 2), -6, 6).astype(np.int64) + 6
 
 
 _TOPICS: Final = 16
 _CUES: Final = 12
+_PLACES: Final = np.arange(_TOPICS + _CUES)
+_SIDES: Final = _TOPICS + _CUES
+_VALENCES: Final = _SIDES + 4
 
 _NAMES: Final = {
     BlockKind.MARKS: (
@@ -183,7 +192,23 @@ _NAMES: Final = {
 
 def name_of(kind: BlockKind, number: int) -> str:
     """Return the name of the feature `number` of a block whose features are no parts of the text."""
+    if kind is BlockKind.TOPICS:
+        return _topic_name(number)
     return _NAMES[kind][number]
+
+
+def _topic_name(number: int) -> str:
+    if number < _TOPICS:
+        return f"the words say {Topic(number).name}"
+    if number < _SIDES:
+        return f"the words hint at {_cue_name(1 << number - _TOPICS)}"
+    if number < _VALENCES:
+        return f"said by {Side(number - _SIDES).name.lower()}"
+    return f"valence of the words {(number - _VALENCES - 6) / 2:+}"
+
+
+def _cue_name(bit: int) -> str:
+    return next((cue.name.lower() for cue in Cue if cue == bit and cue.name), "a question mark")
 
 
 def _found(reading: Reading) -> tuple[int, ...]:

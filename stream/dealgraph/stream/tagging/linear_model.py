@@ -82,24 +82,27 @@ class LinearModel(Struct, frozen=True):
 
     def _scores(self, said: Sequence[Said], readings: Sequence[Reading]) -> Doubles:
         given = self.known(features(said, readings, self.blocks, self.bits))
-        if given.count == 1:
-            scale = scales(given, self.blocks, self.rarity)
-            return np.asarray((scale @ self.table[given.rows])[None, :], np.float64)
         return sums(given, self.contributions(given))
 
     def known(self, given: Features) -> Features:
-        """Return the features that the model uses, their rows as places in `table`."""
+        """Return the features that the model uses, text by text, their rows as places in `table`."""
         place = self.place[given.rows]
         kept = np.flatnonzero(place >= 0)
+        texts = given.texts[kept]
+        if given.count > 1:
+            order = np.argsort(texts.astype(np.uint16), kind="stable")
+            kept, texts = kept[order], texts[order]
         return Features(
-            place[kept], given.texts[kept], given.blocks[kept], given.starts[kept],
-            given.ends[kept], given.count,
+            place[kept], texts, given.blocks[kept], given.starts[kept], given.ends[kept],
+            given.count,
         )  # fmt: skip
 
     def contributions(self, given: Features) -> Floats:
         """Return what each of the `known` features adds to each class, shaped (features, classes)."""
         scale = scales(given, self.blocks, self.rarity)
-        return np.asarray(self.table[given.rows] * scale[:, None])
+        parts: Floats = self.table.take(given.rows, axis=0)
+        parts *= scale[:, None]
+        return parts
 
     def _by_head(self, together: Doubles) -> list[Doubles]:
         found, first = [], 0
@@ -111,9 +114,16 @@ class LinearModel(Struct, frozen=True):
 
 
 def sums(given: Features, parts: Floats) -> Doubles:
-    """Return the sums of `parts` per text."""
-    columns = [np.bincount(given.texts, column, given.count) for column in parts.T]
-    return np.stack(columns, axis=1)
+    """Return the sums of `parts` per text; `given` are `known` features, so those of a text lie together.
+
+    They are added one after the other: a text has the same sums in every batch.
+    """
+    sizes = np.bincount(given.texts, minlength=given.count)
+    some = np.flatnonzero(sizes)
+    found = np.zeros((given.count, parts.shape[1]))
+    if len(some):
+        found[some] = np.add.reduceat(parts, (np.cumsum(sizes) - sizes)[some], axis=0)
+    return found
 
 
 def probabilities(head: Head, scores: Doubles) -> Doubles:
