@@ -3,11 +3,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from dealgraph.graph.model import Feeling, Side
+from dealgraph.graph.model import ActionKind, Feeling, Side, Topic, topics_of
 from dealgraph.stream.tagging.explaining import explain
 from dealgraph.stream.tagging.features import DIALOGUE
 from dealgraph.stream.tagging.learnt_tagger import LearntTagger, shipped_models
-from dealgraph.stream.tagging.lexicon_tagger import load_default_tagger
+from dealgraph.stream.tagging.lexicon import Lexicon, Topics, shipped_lexicons
+from dealgraph.stream.tagging.lexicon_tagger import LexiconTagger, load_default_tagger
 from dealgraph.stream.tagging.model_file import ModelError
 from dealgraph.stream.tagging.tags import Utterance
 from tests.support.dialogues import FEELING, trained
@@ -40,7 +41,7 @@ def test_a_batch_gives_what_its_texts_give_alone_in_any_order(given_: list[Utter
 
 @settings(max_examples=60)
 @given(UTTERANCES)
-def test_emotion_is_for_customers_who_may_be_read_and_topics_are_the_lexicons(
+def test_emotion_is_for_customers_who_may_be_read_and_topics_no_model_knows_are_the_lexicons(
     one: Utterance,
 ) -> None:
     tags = SMALL.tag(one.text, one.side, with_emotion=one.with_emotion)
@@ -76,6 +77,34 @@ def test_a_feeling_has_a_name_that_suits_its_valence() -> None:
         told = TAGGER.tag(text, Side.CUSTOMER, with_emotion=True).emotion
         assert told is not None
         assert told.feeling in names
+
+
+def test_a_tenants_words_and_competitors_always_have_their_topic() -> None:
+    own = Lexicon(language="en", topics=Topics(budget=("zorkmids",)))
+    tagger = LearntTagger(LexiconTagger((*shipped_lexicons(), own), ("Gloop",)), shipped_models())
+    told = topics_of(tagger.tag("Gloop, and zorkmids", Side.CUSTOMER, with_emotion=False).topics)
+    assert {Topic.BUDGET, Topic.COMPETITOR} <= set(told)
+
+
+def test_the_model_does_not_see_products_and_what_a_tenant_removes() -> None:
+    own = Lexicon(language="en", remove=("price*",), hide=("cost of living",))
+    lexicon = LexiconTagger((*shipped_lexicons(), own), (), ("Price-Pilot",))
+    text = "Prices, the cost of living and Price Pilot"
+    assert lexicon.left(text).split() == [",", "the", "and"]
+    tagger = LearntTagger(lexicon, shipped_models())
+    told = tagger.tag(text, Side.CUSTOMER, with_emotion=False).topics
+    assert Topic.PRICE not in topics_of(told)
+
+
+def test_only_a_rep_promises_too_much_and_has_no_concern() -> None:
+    for text in (
+        "guaranteed to double your sales, it never fails",
+        "will it be delivered late again?",
+    ):
+        for side in (Side.REP, Side.CUSTOMER, Side.UNKNOWN):
+            tags = TAGGER.tag(text, side, with_emotion=False)
+            assert side is Side.REP or Topic.OVER_PROMISE not in topics_of(tags.topics)
+            assert side is not Side.REP or tags.kind is not ActionKind.DELIVERY_CONCERN
 
 
 def test_a_model_that_looks_at_what_came_before_is_refused() -> None:

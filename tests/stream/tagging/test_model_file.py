@@ -38,7 +38,7 @@ def test_a_model_of_another_schema_is_refused(
     monkeypatch.setattr(model_file, "SCHEMA", 99)
     save_model(trained(), path)
     monkeypatch.undo()
-    with pytest.raises(ModelError, match=r"schema 99\.1; this dealgraph reads schema 1\.1"):
+    with pytest.raises(ModelError, match=r"schema 99\.1; this dealgraph reads schema 2\.1"):
         load_model(path)
 
 

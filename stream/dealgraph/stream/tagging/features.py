@@ -53,7 +53,7 @@ class Block(Struct, frozen=True, forbid_unknown_fields=True):
 
 _SALES: Final = (
     Block(BlockKind.MARKS, 0.4),
-    Block(BlockKind.TOPICS, 0.4),
+    Block(BlockKind.TOPICS, 0.7),
 )
 SALES: Final = {
     "en": (Block(BlockKind.WORDS, 1.0, 1, 2), *_SALES, Block(BlockKind.VECTORS, 1.5, 1, 1)),
