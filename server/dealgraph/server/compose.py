@@ -214,11 +214,13 @@ def open_tagger(
     """
     lexicons = (*shipped_lexicons(), *(load_lexicon(Path(name)) for name in settings.lexicons))
     lexicon = LexiconTagger(lexicons, settings.competitors, settings.products)
-    if models is None and settings.tagger == "lexicon":
+    if models is not None:
+        return LearntTagger(lexicon, models)
+    if settings.tagger == "lexicon":
         return lexicon
     stated = {"en": settings.english_model, "zh": settings.chinese_model}
     own = {language: load_model(Path(file)) for language, file in stated.items() if file}
-    return LearntTagger(lexicon, models or shipped_models() | own)
+    return LearntTagger(lexicon, shipped_models(settings.tagger) | own)
 
 
 def open_embedded(directory: Path, settings: Settings, clock: Clock, meter: Meter) -> Embedded:

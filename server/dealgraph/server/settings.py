@@ -68,14 +68,15 @@ class ConsentSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class TaggingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of this seller: names of competitors and products, words of the trade, models.
 
-    `lexicons` are YAML files laid over the shipped words. `tagger` "lexicon" leaves the models out; an
-    empty `english_model` or `chinese_model` means the shipped one.
+    `lexicons` are YAML files laid over the shipped words. `tagger` "lexicon" leaves the models out,
+    "sales" takes models that find topics, too; an empty `english_model` or `chinese_model` means the
+    shipped one.
     """
 
     competitors: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     lexicons: tuple[str, ...] = ()
-    tagger: Literal["learnt", "lexicon"] = "learnt"
+    tagger: Literal["learnt", "sales", "lexicon"] = "learnt"
     english_model: str = ""
     chinese_model: str = ""
     suggestion_language: Literal["en", "zh"] = "en"

@@ -15,6 +15,7 @@ from tests.support.dialogues import FEELING, trained
 
 LEXICON = load_default_tagger()
 TAGGER = LearntTagger(LEXICON, shipped_models())
+SALES = LearntTagger(LEXICON, shipped_models("sales"))
 SMALL = LearntTagger(LEXICON, {"en": trained()})
 
 UTTERANCES = st.builds(
@@ -81,7 +82,9 @@ def test_a_feeling_has_a_name_that_suits_its_valence() -> None:
 
 def test_a_tenants_words_and_competitors_always_have_their_topic() -> None:
     own = Lexicon(language="en", topics=Topics(budget=("zorkmids",)))
-    tagger = LearntTagger(LexiconTagger((*shipped_lexicons(), own), ("Gloop",)), shipped_models())
+    tagger = LearntTagger(
+        LexiconTagger((*shipped_lexicons(), own), ("Gloop",)), shipped_models("sales")
+    )
     told = topics_of(tagger.tag("Gloop, and zorkmids", Side.CUSTOMER, with_emotion=False).topics)
     assert {Topic.BUDGET, Topic.COMPETITOR} <= set(told)
 
@@ -91,7 +94,7 @@ def test_the_model_does_not_see_products_and_what_a_tenant_removes() -> None:
     lexicon = LexiconTagger((*shipped_lexicons(), own), (), ("Price-Pilot",))
     text = "Prices, the cost of living and Price Pilot"
     assert lexicon.left(text).split() == [",", "the", "and"]
-    tagger = LearntTagger(lexicon, shipped_models())
+    tagger = LearntTagger(lexicon, shipped_models("sales"))
     told = tagger.tag(text, Side.CUSTOMER, with_emotion=False).topics
     assert Topic.PRICE not in topics_of(told)
 
@@ -102,7 +105,7 @@ def test_only_a_rep_promises_too_much_and_has_no_concern() -> None:
         "will it be delivered late again?",
     ):
         for side in (Side.REP, Side.CUSTOMER, Side.UNKNOWN):
-            tags = TAGGER.tag(text, side, with_emotion=False)
+            tags = SALES.tag(text, side, with_emotion=False)
             assert side is Side.REP or Topic.OVER_PROMISE not in topics_of(tags.topics)
             assert side is not Side.REP or tags.kind is not ActionKind.DELIVERY_CONCERN
 

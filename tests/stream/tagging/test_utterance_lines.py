@@ -16,7 +16,9 @@ def written(folder: Path, text: str) -> list[Path]:
 def test_a_line_holds_side_kind_topics_mood_and_text_and_scenes_stay_together(
     tmp_path: Path,
 ) -> None:
-    lines = "## a\nc QUESTION PRICE,BUDGET - what: now\nr ANSWER - ? ten\n\n## b\nr STATEMENT - . so\n"
+    lines = (
+        "## a\nc QUESTION PRICE,BUDGET - what: now\nr ANSWER - ? ten\n\n## b\nr STATEMENT - . so\n"
+    )
     first, second, third = read_utterances(written(tmp_path, lines))
     assert first.said.text == "what: now"
     assert first.said.side is Side.CUSTOMER

@@ -3,7 +3,8 @@
 What the lexicon finds is evidence for the model, beside words, vectors and the side. The model speaks
 
 - of the topics it knows; of the others the lexicon does;
-- of the kind, where it can be: a statement on a price must have that topic, a rep has no concern;
+- of the kind, where it can be: a statement on a price must have that topic, a rep has no concern. A model
+  that knows no topics speaks of it only where the rules found nothing, and it is sure;
 - of the mood of customers: good, bad or neither, and the likeliest feeling that fits.
 
 **What a tenant states goes before the model**: its own words and the names of competitors always have their
@@ -16,7 +17,7 @@ must have the same tags in every order.
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from msgspec import structs
@@ -88,7 +89,12 @@ class LearntTagger:
             for one, reading in zip(utterances, readings, strict=True)
         ]
         for language in self.models:
-            numbers = [at for at, found in enumerate(tags) if found.language == language]
+            all_ = language in self._topics
+            numbers = [
+                at for at, found in enumerate(tags)
+                if found.language == language
+                and (all_ or found.emotion is not None or _is_plain(found))
+            ]  # fmt: skip
             if numbers:
                 self._fill(language, utterances, readings, tags, numbers)
         return tags
@@ -115,7 +121,11 @@ class LearntTagger:
             (tags[at].kind, tags[at].confidence) for at in numbers
         ]
         if language in self._kinds:
-            found = self._kinds[language].tell(scores[model.head(KIND)], topics, sides, found)
+            kinds, heard = self._kinds[language], scores[model.head(KIND)]
+            if language in self._topics:
+                found = kinds.tell(heard, topics, sides, found)
+            else:
+                found = kinds.add(heard, found, [_is_plain(tags[at]) for at in numbers])
         felt = self._emotions(language, scores, tags, readings, numbers)
         for at, (kind, sure), bits in zip(numbers, found, topics.tolist(), strict=True):
             tags[at] = Tags(kind, sure, bits, felt.get(at), language)
@@ -156,13 +166,21 @@ class LearntTagger:
         return known
 
 
-def shipped_models() -> dict[str, LinearModel]:
-    """Return the models that come with the package, by language."""
+def shipped_models(kind: Literal["learnt", "sales"] = "learnt") -> dict[str, LinearModel]:
+    """Return models that come with the package, by language.
+
+    "learnt" knows feelings (and what is done, in Chinese) from drama; "sales" knows topics, too, from
+    utterances of sales talk.
+    """
     folder = resources.files("dealgraph.stream.tagging") / "models"
-    return {
-        name: read_model((folder / f"{name}.safetensors").read_bytes(), f"{name}.safetensors")
-        for name in SHIPPED
-    }
+    prefix = "" if kind == "learnt" else f"{kind}_"
+    files = {language: f"{prefix}{language}.safetensors" for language in SHIPPED}
+    return {name: read_model((folder / file).read_bytes(), file) for name, file in files.items()}
+
+
+def _is_plain(tags: Tags) -> bool:
+    """Say whether the rules found nothing."""
+    return tags.kind is ActionKind.STATEMENT and not tags.topics
 
 
 def _check(language: str, model: LinearModel) -> None:

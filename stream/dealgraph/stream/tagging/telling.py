@@ -21,6 +21,8 @@ _NEEDS: Final = {
     ActionKind.LEGAL_TOPIC: Topic.LEGAL,
 }
 """Kinds that are about a topic."""
+_SURE: Final = 0.7
+"""How likely a kind must be to be told beside the rules."""
 
 
 class TopicTeller:
@@ -66,4 +68,20 @@ class KindTeller:
         return [
             rules if (kind := self.kinds[at]) is None else (kind, share)
             for at, share, rules in zip(best.tolist(), sure.tolist(), by_rules, strict=True)
+        ]
+
+    def add(
+        self, scores: Doubles, by_rules: Sequence[tuple[ActionKind, float]], plain: Sequence[bool]
+    ) -> list[tuple[ActionKind, float]]:
+        """Return the kind by rules, but the likeliest one where they found nothing and it is sure enough."""
+        likely = probabilities(self.head, scores)
+        best = likely.argmax(axis=1)
+        sure = likely[np.arange(len(best)), best]
+        return [
+            (kind, share)
+            if open_ and share >= _SURE and (kind := self.kinds[at]) is not None
+            else rules
+            for at, share, rules, open_ in zip(
+                best.tolist(), sure.tolist(), by_rules, plain, strict=True
+            )
         ]
