@@ -1,7 +1,7 @@
 """How well topics are found in scenes of sales talk that were written without sight of words and models.
 
-`scenes/LANGUAGE_a.txt` was judged once when the models were chosen, `_b.txt` once when they were finished. The
-form of a line stands in stream/corpus/LABELS.md. Nothing may be tuned on them.
+`scenes/LANGUAGE_a.txt` was judged once when the models were chosen, `_b.txt` once when they were finished.
+The form of a line stands in stream/corpus/LABELS.md. Nothing may be tuned on them.
 """
 
 from pathlib import Path

@@ -93,7 +93,7 @@ class LinearModel(Struct, frozen=True):
             order = np.argsort(texts.astype(np.uint16), kind="stable")
             kept, texts = kept[order], texts[order]
         return Features(
-            place[kept], texts, given.blocks[kept], given.starts[kept], given.ends[kept],
+            place[kept].astype(np.int64), texts, given.blocks[kept], given.starts[kept], given.ends[kept],
             given.count,
         )  # fmt: skip
 

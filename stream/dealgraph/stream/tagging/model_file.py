@@ -50,7 +50,7 @@ def save_model(model: LinearModel, path: Path) -> LinearModel:
         raise ModelError(f"{path}: the name of a model ends in {_SUFFIX}.")
     label = _Label(SCHEMA, grams.VERSION, model.bits, model.blocks, model.heads, model.card)
     text = msgspec.json.encode(label).decode()
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "used": model.used.astype(np.uint32),
         "rarity": model.rarity.astype(np.float16),
         "table": model.table.astype(np.float16),
