@@ -35,6 +35,8 @@ REP_MINUTES: Final = (12.0, 72.0)
 REP_SPREAD: Final = 0.8
 TALK: Final = 0.77
 """Part of the working days on which the customer is heard."""
+FIRST_PRESENCE: Final = 0.9
+"""How likely legal is heard on a day of talk just after it came: its stage begins then."""
 CHAT, MAIL = range(2)
 MEDIAN: Final = (DRIFT.prior_chat_log_minutes, DRIFT.prior_mail_log_minutes)
 SPREAD: Final = (DRIFT.prior_chat_spread, DRIFT.prior_mail_spread)
@@ -214,7 +216,7 @@ def withdrawn_delays(plant: Plant, strength: float, level: Level) -> Found:
     chance = LEGAL.pushed_probability if level is Level.PUSHED else LEGAL.recorded_probability
     draws, found = np.random.default_rng(13), list[float | None]()
     for _ in range(RUNS):
-        heard = [True, *(draws.random(int((draws.random(3) < TALK).sum())) < LEGAL.presence)]
+        heard = [True, *(draws.random(int((draws.random(3) < TALK).sum())) < FIRST_PRESENCE)]
         silent = heard[::-1].index(True)
         legal = sum(heard)
         needed = silent_days_until_withdrawn(legal, len(heard) - silent - legal, chance)

@@ -53,7 +53,7 @@ NEEDED: Final = {Plant.WIDEN: 6, Plant.NARROW: 3, Plant.SINGLE_THREADED: 0}
 """People whom a deal needs for the change."""
 ANSWER_DAYS: Final = 0.13
 """From one answer in a chat to the next: an hour."""
-BUYER_BEFORE: Final = {Plant.BUYER_ENTERED: (14.0, 25.0), Plant.BUYER_FELL: (20.0, 34.0)}
+BUYER_BEFORE: Final = {Plant.BUYER_ENTERED: (14.0, 32.0), Plant.BUYER_FELL: (20.0, 34.0)}
 """Working days of the deal before the change."""
 LEAST_BEFORE: Final = 6
 """Meetings that a plant must have before it to be asked for: thirty minutes of talk."""
