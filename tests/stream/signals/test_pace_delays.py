@@ -1,4 +1,4 @@
-"""How soon S2 and S7 find a change, from their formulas: the rows of `evaluation/delays.yaml`.
+"""How soon S7 finds a change, from its formulas: the rows of `evaluation/delays.yaml`.
 
 Letters are as in scenario `tuning`: chats and mails with a pace of their own, so answers of one day come
 many at a time, and the more so the faster they are. `pytest -s` prints the figures.
@@ -6,7 +6,7 @@ many at a time, and the more so the faster they are. `pytest -s` prints the figu
 
 from collections.abc import Callable
 from functools import cache
-from math import asinh, exp, log, sqrt
+from math import exp, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
@@ -15,7 +15,6 @@ import pytest
 from msgspec import Struct
 
 from dealgraph.graph.model import Level
-from dealgraph.stream.signals.legal_reference import LegalWindowThresholds
 from dealgraph.stream.signals.reply_waits import ReciprocityThresholds
 from dealgraph.stream.signals.thresholds import load_thresholds
 from dealgraph.stream.world.scenario import Plant
@@ -23,7 +22,6 @@ from tests.support.delay_tables import Found, Row, assert_fits, rows
 from tests.support.paces import MAILS, MORE_ANSWERS, THREADS, Bools, Draws, Floats, moments
 
 DRIFT: Final = load_thresholds().section("reciprocity_drift", ReciprocityThresholds)
-LEGAL: Final = load_thresholds().section("legal_window_shift", LegalWindowThresholds)
 RUNS: Final = 1000
 BETWEEN_DEALS: Final = 0.25
 BEFORE: Final = 35
@@ -33,10 +31,6 @@ DAY_MINUTES: Final = 450.0
 REP_MINUTES: Final = (12.0, 72.0)
 """Median wait of the rep, in a chat and in mails; lognormal with `REP_SPREAD`."""
 REP_SPREAD: Final = 0.8
-TALK: Final = 0.77
-"""Part of the working days on which the customer is heard."""
-FIRST_PRESENCE: Final = 0.9
-"""How likely legal is heard on a day of talk just after it came: its stage begins then."""
 CHAT, MAIL = range(2)
 MEDIAN: Final = (DRIFT.prior_chat_log_minutes, DRIFT.prior_mail_log_minutes)
 SPREAD: Final = (DRIFT.prior_chat_spread, DRIFT.prior_mail_spread)
@@ -181,71 +175,15 @@ def ghost_delays(plant: Plant, strength: float, level: Level) -> Found:
     return found
 
 
-def overdue_delays(plant: Plant, strength: float, level: Level) -> Found:
-    """Working days from the proposal until so small a chance is left, with talk on a part of them."""
-    chance = LEGAL.pushed_probability if level is Level.PUSHED else LEGAL.recorded_probability
-    return list(working_days_until_overdue(TALK, chance))
-
-
-def working_days_until_overdue(talk: float, chance: float) -> Floats:
-    draws = np.random.default_rng(5)
-    missed, reached = np.zeros(RUNS), np.zeros(RUNS)
-    found = np.zeros(RUNS)
-    for day in range(1, 61):
-        now = LEGAL.usual.proposal.reached(day * 7.0 / 5.0)
-        heard = draws.random(RUNS) < talk
-        grown = (missed + now - reached) * (1.0 - LEGAL.presence)
-        missed, reached = np.where(heard, grown, missed), np.where(heard, now, reached)
-        found[heard & (missed + 1.0 - reached <= chance) & (found == 0)] = day
-    return found
-
-
-def silent_days_until_withdrawn(legal_days: int, other_days: int, chance: float) -> int:
-    """Days of talk without legal until so small a chance is left."""
-    a = LEGAL.presence_weight * LEGAL.presence + legal_days
-    b = LEGAL.presence_weight * (1.0 - LEGAL.presence) + other_days
-    left, days = 1.0, 0
-    while left > chance or days < LEGAL.silent_days:
-        left *= (b + days) / (a + b + days)
-        days += 1
-    return days
-
-
-def withdrawn_delays(plant: Plant, strength: float, level: Level) -> Found:
-    """Days of talk from legal's leaving, four working days after it came, to WITHDRAWN."""
-    chance = LEGAL.pushed_probability if level is Level.PUSHED else LEGAL.recorded_probability
-    draws, found = np.random.default_rng(13), list[float | None]()
-    for _ in range(RUNS):
-        heard = [True, *(draws.random(int((draws.random(3) < TALK).sum())) < FIRST_PRESENCE)]
-        silent = heard[::-1].index(True)
-        legal = sum(heard)
-        needed = silent_days_until_withdrawn(legal, len(heard) - silent - legal, chance)
-        found.append(float(max(1, needed - silent)))
-    return found
-
-
-def shifted_delays(plant: Plant, strength: float, level: Level) -> Found:
-    """Days with legal from its coming so many spreads too early or late to EARLY or LATE: the first."""
-    usual = asinh(9.0)
-    days = usual + (0.3 if plant is Plant.LEGAL_LATE else -0.3) * strength
-    z = abs(days - LEGAL.usual.proposal.median) / LEGAL.usual.proposal.spread
-    least = LEGAL.pushed_z if level is Level.PUSHED else LEGAL.recorded_z
-    return [1.0 if z >= least else None]
-
-
 MODELS: Final[dict[Plant, Callable[[Plant, float, Level], Found]]] = {
     Plant.SLOWING: drift_delays,
     Plant.WARMING: drift_delays,
     Plant.GHOST: ghost_delays,
-    Plant.LEGAL_OVERDUE: overdue_delays,
-    Plant.LEGAL_WITHDRAWN: withdrawn_delays,
-    Plant.LEGAL_EARLY: shifted_delays,
-    Plant.LEGAL_LATE: shifted_delays,
 }
 
 
 @pytest.mark.parametrize("row", rows(*MODELS))
-def test_a_change_of_legal_or_of_pace_is_found_as_soon_as_the_table_says(row: Row) -> None:
+def test_a_change_of_pace_is_found_as_soon_as_the_table_says(row: Row) -> None:
     plant, level, strength = row
     assert_fits(row, MODELS[plant](plant, strength, level))
 
@@ -260,21 +198,3 @@ def test_clean_deals_raise_a_drift_once_in_so_many_answers(level: float, answers
         raised |= over & pace.raised(level)
         pace.answer(usual + draws.normal(size=deals), over)
     assert each * deals / raised.sum() == pytest.approx(answers, rel=0.25)
-
-
-@pytest.mark.parametrize(
-    ("talk", "recorded", "pushed"), [(0.77, 12.8, 14.6), (0.38, 16.7, 19.1), (1.0, 11.9, 13.6)]
-)
-def test_the_less_is_recorded_the_later_legal_is_overdue(
-    talk: float, recorded: float, pushed: float
-) -> None:
-    assert working_days_until_overdue(talk, 0.05).mean() == pytest.approx(recorded, rel=0.1)
-    assert working_days_until_overdue(talk, 0.02).mean() == pytest.approx(pushed, rel=0.1)
-
-
-def test_legal_has_withdrawn_after_so_many_days_without_it() -> None:
-    silent = {
-        seen: [silent_days_until_withdrawn(*seen, chance) for chance in (0.05, 0.02)]
-        for seen in ((0, 0), (2, 1), (5, 1))
-    }
-    assert silent == {(0, 0): [5, 7], (2, 1): [4, 6], (5, 1): [3, 4]}
