@@ -22,7 +22,8 @@ from dealgraph.graph.model import (
     SignalKind,
     SignalState,
 )
-from dealgraph.graph.store import EdgeQuery, TimelineQuery
+from dealgraph.graph.storage import StorageError
+from dealgraph.graph.store import EdgeQuery, GraphBatch, TimelineQuery
 from dealgraph.server.compose import Embedded, rebuilding
 from dealgraph.server.settings import DataflowSettings, Settings
 from dealgraph.stream.ingest import Outcome
@@ -103,6 +104,31 @@ def test_states_that_are_dropped_and_loaded_again_change_nothing(
     Random(9).shuffle(shuffled)
     settings = Settings(dataflow=DataflowSettings(shards=2, batch=5, hot_actions=2))
     assert hash_of(tmp_path, shuffled, settings) == ordered_hash
+
+
+def test_a_step_that_fails_ends_the_dataflow_without_a_trace_and_loses_nothing(
+    tmp_path: Path, ordered_hash: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(dataflow=DataflowSettings(batch=5))
+    with opened(tmp_path, settings) as dealgraph:
+        dealgraph.gate.publish(STORY)
+        apply, applied = dealgraph.graph.apply, 0
+
+        def full(batch: GraphBatch) -> None:
+            nonlocal applied
+            applied += 1
+            if applied > 3:
+                raise StorageError("no room")
+            apply(batch)
+
+        dealgraph.graph.apply = full  # type: ignore[method-assign]
+        with pytest.raises(StorageError, match="no room"):
+            dealgraph.runner.run_to_end()
+        assert applied == 4
+        assert "panicked" not in capfd.readouterr().err
+    with opened(tmp_path, settings) as dealgraph:
+        dealgraph.runner.run_to_end()
+        assert graph_hash(dealgraph.graph) == ordered_hash
 
 
 def test_a_state_that_is_dropped_is_free_at_once(tmp_path: Path) -> None:
