@@ -14,6 +14,8 @@ from signal import SIGKILL
 from time import perf_counter, process_time
 from typing import Final
 
+from msgspec.structs import replace
+
 from dealgraph.graph.model import Channel, Role, Side
 from dealgraph.server.compose import Embedded, open_embedded
 from dealgraph.server.settings import Settings
@@ -40,42 +42,36 @@ def interactions(first: int, last: int) -> Iterator[Interaction]:
 
 def _deal(number: int, opens: int) -> Iterator[Interaction]:
     name, at = f"deal-{number}", opens + number % _TOGETHER * 1000
-    customer = f"customer-{number % 997}"
     seller = Person(Side.REP, "rep-1", "Rep", Role.UNKNOWN, 1.0)
     buyer = Person(Side.CUSTOMER, f"wm{number % 997}", "Contact", Role.TECH_LEAD, 1.0)
-
-    def turns(step: int, after: int, stage: str) -> Interaction:
-        return Interaction(
-            source="crm",
-            native_id=f"{name}/{step}",
-            kind=InteractionKind.STAGE_CHANGE,
-            channel=Channel.CRM,
-            occurred_at=at + after,
-            opportunity=name,
-            customer=customer,
-            rep="rep-1",
-            detail=StageChange(stage),
-        )
-
-    def says(step: int, after: int, who: Person, text: str) -> Interaction:
-        return Interaction(
-            source="wecom",
-            native_id=f"{name}/{step}",
-            kind=InteractionKind.MESSAGE,
-            channel=Channel.CHAT,
-            occurred_at=at + after,
-            actor=who,
-            session=name,
-            opportunity=name,
-            customer=customer,
-            rep="rep-1",
-            text=text,
-        )
-
-    yield turns(0, 0, "DISCOVERY")
-    yield says(1, 3_600_000, seller, "Shall we meet on Tuesday?")
-    yield says(2, 7_200_000, buyer, "Does it work with our scanners?")
-    yield turns(3, _DAY, "WON")
+    turn = Interaction(
+        source="crm",
+        native_id=f"{name}/0",
+        kind=InteractionKind.STAGE_CHANGE,
+        channel=Channel.CRM,
+        occurred_at=at,
+        opportunity=name,
+        customer=f"customer-{number % 997}",
+        rep="rep-1",
+        detail=StageChange("DISCOVERY"),
+    )
+    message = replace(
+        turn,
+        source="wecom",
+        kind=InteractionKind.MESSAGE,
+        channel=Channel.CHAT,
+        session=name,
+        detail=None,
+    )
+    asked, answered = "Shall we meet on Tuesday?", "Does it work with our scanners?"
+    yield turn
+    yield replace(
+        message, native_id=f"{name}/1", occurred_at=at + 3_600_000, actor=seller, text=asked
+    )
+    yield replace(
+        message, native_id=f"{name}/2", occurred_at=at + 7_200_000, actor=buyer, text=answered
+    )
+    yield replace(turn, native_id=f"{name}/3", occurred_at=at + _DAY, detail=StageChange("WON"))
 
 
 def _memory_mb() -> int:
